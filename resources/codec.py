@@ -1,0 +1,169 @@
+"""JSON bytes ⇄ dict, exact: nothing a client sent is changed.
+
+Decimals become `decimal.Decimal` and keep their digits (`6.30` stays `6.30`). A number whose spelling a
+Decimal cannot give back (`1e3`, `0.00000001`, `-0`) becomes a `Spelled`, a Decimal that remembers its text.
+JSON that means different things to different readers (duplicate keys, NaN, lone surrogates) is refused.
+
+http://hl7.org/fhir/R4/json.html#decimal
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from typing import Any, NoReturn
+
+import msgspec
+
+from resources.outcome import not_json
+
+Json = dict[str, Any]
+
+MAX_DEPTH = 90
+"""Objects and arrays inside one another; MongoDB keeps at most 100."""
+
+MAX_DIGITS = 34
+"""Significant digits of a number; IEEE 754 decimal128, in which numbers are stored, keeps 34."""
+
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+
+
+class Spelled(Decimal):
+    """A number that is written `text` and must be written so again."""
+
+    __slots__ = ("text",)
+    text: str
+
+    def __new__(cls, text: str) -> Spelled:
+        number = super().__new__(cls, text)
+        number.text = text
+        return number
+
+    def __reduce__(self) -> tuple[type[Spelled], tuple[str]]:
+        return Spelled, (self.text,)
+
+    def __copy__(self) -> Spelled:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Spelled:
+        return self
+
+
+def number(text: str) -> Decimal:
+    """The number a JSON text spells; `Spelled` where `Decimal` would not give the text back."""
+    value = Decimal(text)
+    return value if str(value) == text else Spelled(text)
+
+
+def _spell(value: object) -> msgspec.Raw:
+    if isinstance(value, Spelled):
+        return msgspec.Raw(value.text.encode())
+    raise TypeError(f"{type(value).__name__} is not a FHIR JSON value")
+
+
+_encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=_spell)
+
+
+def encode(resource: Any) -> bytes:
+    """The resource as compact JSON."""
+    return _encoder.encode(resource)
+
+
+def encode_pretty(resource: Any) -> bytes:
+    """The resource as indented JSON, for people."""
+    return msgspec.json.format(_encoder.encode(resource), indent=2)
+
+
+def decode_any(body: bytes) -> Any:
+    """Any JSON value, exact; raises `not_json` (400) that says what is wrong and where."""
+    if body.startswith(b"\xef\xbb\xbf"):
+        raise not_json("The body begins with a byte order mark. JSON is UTF-8 without one (RFC 8259 §8.1)")
+    if not body.strip():
+        raise not_json("The body is empty; a JSON object was expected")
+    _check_depth(body)
+    try:
+        value = _decoder.decode(body.decode())
+        if b"\\u" in body:
+            _encoder.encode(value)  # what cannot be written must not be read: lone surrogates
+    except json.JSONDecodeError as place:
+        text = f"The body is not JSON: {place.msg} at line {place.lineno} column {place.colno}"
+        raise not_json(text) from None
+    except UnicodeDecodeError as place:
+        raise not_json(f"The body is not UTF-8: byte {place.start} is not valid") from None
+    except UnicodeEncodeError:
+        raise not_json("A string holds half of a surrogate pair (\\ud800 to \\udfff alone)") from None
+    except RecursionError:
+        raise not_json(f"The body is nested more than {MAX_DEPTH} levels deep") from None
+    return value
+
+
+def decode(body: bytes) -> Json:
+    """A JSON object, exact; raises `not_json` (400) that says what is wrong and where."""
+    value = decode_any(body)
+    if not isinstance(value, dict):
+        raise not_json(f"The body is a JSON {_kind(value)}; a resource is a JSON object with 'resourceType'")
+    return value
+
+
+def _kind(value: object) -> str:
+    kinds = {list: "array", str: "string", bool: "boolean", type(None): "null"}
+    return kinds.get(type(value), "number")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> Json:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise not_json(f"The key '{twice[:64]}' stands twice in one JSON object: which one counts is unclear")
+    return members
+
+
+def _bounded(text: str) -> Decimal:
+    if len(text) > 8 or "e" in text or "E" in text:
+        _check_number(text)
+    return number(text)
+
+
+def _check_number(text: str) -> None:
+    mantissa, _, exponent = text.lower().partition("e")
+    digits = mantissa.lstrip("-").replace(".", "").lstrip("0")
+    if len(digits) > MAX_DIGITS:
+        raise not_json(f"A number of {len(digits)} digits ({text[:20]}…) cannot be kept exactly; at most {MAX_DIGITS}")
+    if len(exponent) > 5 or abs(int(exponent or 0)) > 6000:
+        raise not_json(f"The number {text[:40]} is out of range: exponents go from -6000 to 6000")
+
+
+def _integer(text: str) -> int | Decimal:
+    if text == "-0":
+        return Spelled(text)
+    if len(text) > 18:
+        return _bounded(text)
+    return int(text)
+
+
+def _constant(text: str) -> NoReturn:
+    raise not_json(f"{text} is not JSON; FHIR has no such number")
+
+
+def _check_depth(body: bytes) -> None:
+    """Refuse what is nested too deeply before anything recurses into it: peel the innermost brackets off,
+    level by level; what is still there after `MAX_DEPTH` levels is too deep.
+    """
+    if body.count(b"{") + body.count(b"[") <= MAX_DEPTH:
+        return
+    brackets = _STRING.sub(b"", body).translate(None, _NOT_BRACKETS)
+    for _ in range(MAX_DEPTH):
+        peeled = brackets.replace(b"{}", b"").replace(b"[]", b"")
+        if len(peeled) == len(brackets):
+            return  # nothing left, or brackets that do not match: the decoder will say so
+        brackets = peeled
+    if brackets:
+        raise not_json(f"The body is nested more than {MAX_DEPTH} levels deep")
+
+
+_decoder = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_float=_bounded, parse_int=_integer, parse_constant=_constant
+)
