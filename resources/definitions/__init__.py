@@ -1,0 +1,24 @@
+"""The fact tables of R4 (4.0.1), made by `build.py` from the official package; no prose, never edited by hand.
+
+| file | content |
+|---|---|
+| `structures.json` | `primitives` (regex, ranges) and `types` (elements of resources and data types) |
+| `required_bindings.json` | value set → {system: [codes]}; `null` where the set is open |
+| `invariants.json` | where a constraint is defined → [{key, severity, expression}] |
+| `search_parameters.json` | [{code, url, type, base, expression, ...}] |
+| `compartments.json` | compartment → type → [search parameter] |
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+FOLDER = Path(__file__).parent
+
+
+def read(name: str) -> Any:
+    """One fact table as plain JSON values; `name` without `.json`."""
+    return msgspec.json.decode((FOLDER / f"{name}.json").read_bytes())
