@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 import msgspec
 
@@ -36,7 +36,7 @@ class Spelled(Decimal):
     __slots__ = ("text",)
     text: str
 
-    def __new__(cls, text: str) -> Spelled:
+    def __new__(cls, text: str) -> Self:
         number = super().__new__(cls, text)
         number.text = text
         return number
@@ -54,7 +54,7 @@ class Spelled(Decimal):
 def number(text: str) -> Decimal:
     """The number a JSON text spells; `Spelled` where `Decimal` would not give the text back."""
     value = Decimal(text)
-    return value if str(value) == text else Spelled(text)
+    return value if str(value) == text and "E" not in text else Spelled(text)
 
 
 def _spell(value: object) -> msgspec.Raw:

@@ -1,0 +1,113 @@
+"""What an interaction is given and what it gives back: `Context`, `FhirRequest`, `Result`.
+
+The core knows no HTTP: `rest` makes a `FhirRequest` of an HTTP request, `system` of a Bundle entry,
+`importers` of a message, and all go the same way from there.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from resources.codec import Json
+
+if TYPE_CHECKING:
+    from fhir_server.audit.writer import AuditWriter
+    from fhir_server.settings import Settings
+    from fhir_server.store.store import Store
+
+Query = tuple[tuple[str, str], ...]
+
+
+@dataclass(slots=True, frozen=True)
+class Agent:
+    """Who asks, as far as it is known: network address, user agent, and an identity once there is one."""
+
+    address: str | None = None
+    user_agent: str | None = None
+    who: Json | None = None
+    """`AuditEvent.agent.who`, a Reference; None is an unknown caller."""
+
+
+@dataclass(slots=True, frozen=True)
+class Prefer:
+    """http://hl7.org/fhir/R4/http.html#ops, http://hl7.org/fhir/R4/search.html#errors"""
+
+    return_: str | None = None
+    """`minimal`, `representation` or `OperationOutcome`"""
+    lenient: bool = False
+
+
+@dataclass(slots=True)
+class FhirRequest:
+    """One interaction asked for, by its `restful-interaction` code; fields it has no use for are None."""
+
+    interaction: str
+    resource_type: str | None = None
+    id: str | None = None
+    version_id: str | None = None
+    query: Query = ()
+    resource: Json | None = None
+    patch: Json | list[Any] | None = None
+    """FHIRPath Patch (Parameters) or JSON Patch (array of operations)"""
+    if_match: frozenset[str] | None = None
+    """Version ids; `*` stands for any"""
+    if_none_match: frozenset[str] | None = None
+    if_none_exist: str | None = None
+    if_modified_since: datetime.datetime | None = None
+    prefer: Prefer = field(default_factory=Prefer)
+    agent: Agent = field(default_factory=Agent)
+    request_id: str = ""
+    validated: bool = False
+    """The resource has been checked already, with the Bundle it came in"""
+    assigned_id: str | None = None
+    """The id a create inside a transaction was given before, so that others could refer to it"""
+
+    @property
+    def where(self) -> str:
+        """`Patient/1`, `Patient` or `the whole system`, for messages."""
+        if self.resource_type is None:
+            return "the whole system"
+        return f"{self.resource_type}/{self.id}" if self.id else self.resource_type
+
+
+@dataclass(slots=True)
+class Result:
+    """What came of an interaction."""
+
+    status: int
+    resource: Json | None = None
+    resource_type: str | None = None
+    id: str | None = None
+    version: int | None = None
+    last_modified: datetime.datetime | None = None
+    created: bool = False
+    changed: bool = True
+    """False where a write found nothing to do"""
+    outcome: Json | None = None
+    """An OperationOutcome that goes along (information, warnings)"""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    patients: tuple[str, ...] = ()
+    """`Patient/…` references the access was about, for the audit trail"""
+
+    @property
+    def location(self) -> str | None:
+        """`Patient/1/_history/2` of what was written."""
+        if self.id is None or self.version is None:
+            return None
+        return f"{self.resource_type}/{self.id}/_history/{self.version}"
+
+
+@dataclass(slots=True, frozen=True)
+class Context:
+    """What the server has at hand; made once by `app`, passed to every interaction."""
+
+    settings: Settings
+    store: Store
+    audit: AuditWriter
+    base_url: str
+    """Without a slash at its end, for example http://127.0.0.1:8080/fhir"""
+    secret: bytes
+    """Signs paging cursors; the same in every worker"""

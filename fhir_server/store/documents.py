@@ -1,0 +1,139 @@
+"""The shape of a stored document, and the way between FHIR JSON values and BSON.
+
+    {_id: logical id, v: version, t: last updated, deleted?: true, r: resource, s: search values}
+    "<Type>.history": {_id: {id, v}, t, until, deleted?, r}: the superseded versions
+
+A number is a BSON decimal128, which keeps its digits. A number whose spelling decimal128 would not give
+back (`1e3`, `-0`) is kept as its text in a BSON binary of user-defined subtype `SPELLED`.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import threading
+import time
+from decimal import Decimal
+from typing import Any
+
+from bson.binary import Binary
+from bson.codec_options import CodecOptions, TypeCodec, TypeDecoder, TypeEncoder, TypeRegistry
+from bson.decimal128 import Decimal128
+
+from resources.codec import Json, Spelled
+
+Document = dict[str, Any]
+
+SPELLED = 0x80
+"""BSON binary subtype of a number that is kept as its text."""
+
+
+class _DecimalCodec(TypeCodec):
+    python_type = Decimal
+    bson_type = Decimal128
+
+    def transform_python(self, value: Decimal) -> Decimal128:
+        return Decimal128(value)
+
+    def transform_bson(self, value: Decimal128) -> Decimal:
+        text = str(value)
+        if "E" in text:  # 0.00000001, which Decimal and Decimal128 both write 1E-8
+            return Spelled(format(value.to_decimal(), "f"))
+        return Decimal(text)
+
+
+class _SpelledEncoder(TypeEncoder):
+    python_type = Spelled
+
+    def transform_python(self, value: Spelled) -> Decimal128 | Binary:
+        stored = Decimal128(Decimal(value))
+        if "E" in str(stored) and format(Decimal(value), "f") == value.text:
+            return stored
+        return Binary(value.text.encode(), SPELLED)
+
+
+class _SpelledDecoder(TypeDecoder):
+    bson_type = Binary
+
+    def transform_bson(self, value: Binary) -> Spelled | Binary:
+        return Spelled(value.decode()) if value.subtype == SPELLED else value
+
+
+CODEC_OPTIONS: CodecOptions[Document] = CodecOptions(
+    type_registry=TypeRegistry([_DecimalCodec(), _SpelledEncoder(), _SpelledDecoder()]),
+    tz_aware=True,
+    tzinfo=datetime.UTC,
+)
+
+
+def now() -> datetime.datetime:
+    """The present instant to the millisecond, as BSON keeps it."""
+    instant = datetime.datetime.now(datetime.UTC)
+    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+
+
+def instant(moment: datetime.datetime) -> str:
+    """A moment as FHIR instant: `2026-11-20T14:36:49.123Z`.
+
+    http://hl7.org/fhir/R4/datatypes.html#instant
+    """
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+class _Ids:
+    """Time-ordered ids: UUID version 7 (RFC 9562 §5.7), ascending within one process: good for the B-tree."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last = 0
+
+    def __call__(self) -> str:
+        with self._lock:
+            moment = max(time.time_ns() // 1_000_000 << 12 | time.time_ns() % 1_000_000 >> 8, self._last + 1)
+            self._last = moment
+        high = (moment >> 12 & 0xFFFFFFFFFFFF) << 16 | 0x7000 | moment & 0xFFF
+        low = int.from_bytes(os.urandom(8)) & 0x3FFFFFFFFFFFFFFF | 0x8000000000000000
+        text = f"{high:016x}{low:016x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+new_id = _Ids()
+
+
+def stamped(resource: Json, logical_id: str, version: int, moment: datetime.datetime) -> Json:
+    """The resource as it is stored: with its id, `meta.versionId` and `meta.lastUpdated`, all else as sent."""
+    meta = {"versionId": str(version), "lastUpdated": instant(moment)}
+    for name, value in resource.get("meta", {}).items():
+        if name not in {"versionId", "lastUpdated"}:
+            meta[name] = value
+    whole: Json = {"resourceType": resource["resourceType"], "id": logical_id, "meta": meta}
+    for name, value in resource.items():
+        if name not in whole:
+            whole[name] = value
+    return whole
+
+
+def document(resource: Json, search: Document, moment: datetime.datetime) -> Document:
+    """The stored document of a stamped resource."""
+    return {
+        "_id": resource["id"],
+        "v": int(resource["meta"]["versionId"]),
+        "t": moment,
+        "r": resource,
+        "s": search,
+    }
+
+
+def tombstone(logical_id: str, version: int, moment: datetime.datetime) -> Document:
+    """The current document of a deleted resource.
+
+    http://hl7.org/fhir/R4/http.html#delete
+    """
+    return {"_id": logical_id, "v": version, "t": moment, "deleted": True}
+
+
+def superseded(current: Document, moment: datetime.datetime) -> Document:
+    """What goes into history when a newer version takes the place of `current` at `moment`."""
+    old: Document = {"_id": {"id": current["_id"], "v": current["v"]}, "t": current["t"], "until": moment}
+    old.update({name: current[name] for name in ("deleted", "r") if name in current})
+    return old

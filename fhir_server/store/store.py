@@ -1,0 +1,198 @@
+"""The one way to the database: coalesced reads, searches, and units of work that commit in groups."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import hashlib
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from pymongo import AsyncMongoClient, ReplaceOne
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from fhir_server.store.coalesce import Coalescer
+from fhir_server.store.documents import Document, now, superseded
+from fhir_server.store.faults import WriteConflict, faults, translated
+from fhir_server.store.indexes import HISTORY, Collections
+from fhir_server.store.locks import KeyedLocks
+from fhir_server.store.unit import AUDIT, Unit, Write
+
+DURABLE = WriteConcern(w="majority", j=True)
+LOCKS = "_locks"
+LOCK_LIFE = datetime.timedelta(hours=1)
+
+
+class Store:
+    """Documents by resource type, their history, and the transactions that write them."""
+
+    def __init__(self, client: AsyncMongoClient[Document], database: str) -> None:
+        self.client = client
+        self.database = client.get_database(
+            database, write_concern=DURABLE, read_concern=ReadConcern("majority")
+        )
+        self.collections = Collections(self.database)
+        self._reads = Coalescer[tuple[str, str], Document | None](self._read_batch, most=256, lanes=2)
+        self._appends = Coalescer[Sequence[Document], None](self._append_batch, most=256, lanes=2)
+        self._commits = Coalescer[Unit, None](self._commit_batch, most=64, lanes=2)
+        self._keyed = KeyedLocks()
+
+    async def ping(self) -> None:
+        """Raises a 503 FHIRError while MongoDB does not answer."""
+        with faults():
+            await self.client.admin.command("ping")
+
+    # Reading
+
+    async def read(self, resource_type: str, logical_id: str) -> Document | None:
+        """The current document (deleted ones have `deleted`), or None."""
+        return await self._reads.submit((resource_type, logical_id))
+
+    async def _read_batch(self, keys: Sequence[tuple[str, str]]) -> list[Document | None]:
+        wanted: dict[str, set[str]] = defaultdict(set)
+        for resource_type, logical_id in keys:
+            wanted[resource_type].add(logical_id)
+        found: dict[tuple[str, str], Document] = {}
+        for resource_type, ids in wanted.items():
+            for document in await self.find(resource_type, {"_id": {"$in": list(ids)}}, projection={"s": 0}):
+                found[resource_type, document["_id"]] = document
+        return [found.get(key) for key in keys]
+
+    async def find(
+        self,
+        name: str,
+        filter_: Document,
+        *,
+        sort: Sequence[tuple[str, int]] | None = None,
+        limit: int = 0,
+        projection: Document | None = None,
+        session: AsyncClientSession | None = None,
+        max_time_ms: int | None = None,
+    ) -> list[Document]:
+        """Documents of a collection (a resource type, or its history) that match a Mongo filter."""
+        with faults():
+            cursor = self.collections.collection(name).find(
+                filter_,
+                projection,
+                sort=sort,
+                limit=limit,
+                session=session,
+                max_time_ms=max_time_ms,
+                batch_size=limit + 1 if limit else 0,
+            )
+            found: list[Document] = await cursor.to_list()
+        return found
+
+    async def count(self, name: str, filter_: Document, *, max_time_ms: int | None = None) -> int:
+        with faults():
+            options = {} if max_time_ms is None else {"maxTimeMS": max_time_ms}
+            counted: int = await self.collections.collection(name).count_documents(filter_, **options)
+        return counted
+
+    async def stored_types(self) -> list[str]:
+        """The resource types of which anything is or was stored, sorted."""
+        with faults():
+            names = await self.database.list_collection_names()
+        return sorted(name for name in names if name[:1].isupper() and not name.endswith(HISTORY))
+
+    # Writing
+
+    @asynccontextmanager
+    async def unit(self, *, transaction: bool = False, locks: Sequence[str] = ()) -> AsyncIterator[Unit]:
+        """A unit of work. With `transaction` its reads and writes see and form one MongoDB transaction;
+        no two units that hold a common key in `locks` run at the same time, on any server.
+
+        Whoever asks for the unit calls `commit`; without it nothing is written.
+        """
+        if not transaction:
+            yield Unit(self)
+            return
+        keys = sorted({hashlib.sha256(lock.encode()).hexdigest() for lock in locks})
+        async with self._keyed.hold(keys), self.client.start_session() as session:
+            with faults():
+                async with await session.start_transaction(ReadConcern("snapshot"), DURABLE):
+                    await self._lock(keys, session)
+                    yield Unit(self, session)
+
+    async def _lock(self, keys: Sequence[str], session: AsyncClientSession) -> None:
+        """Touches a document for each key: of two transactions that do, one ends in a write conflict."""
+        locks = self.database[LOCKS]
+        touch = {"$inc": {"n": 1}, "$set": {"until": now() + LOCK_LIFE}}
+        for key in keys:
+            await locks.update_one({"_id": key}, touch, upsert=True, session=session)
+
+    async def prepare(self) -> None:
+        """Makes what every server needs before its first request."""
+        with faults():
+            await self.database[LOCKS].create_index("until", expireAfterSeconds=0)
+            await self.collections.ensure(AUDIT)
+
+    async def append(self, events: Sequence[Document]) -> None:
+        """Stores AuditEvents of accesses that wrote nothing; returns when they are durable."""
+        await self._appends.submit(events)
+
+    async def _append_batch(self, batches: Sequence[Sequence[Document]]) -> list[None]:
+        with faults():
+            await self.collections.ensure(AUDIT)
+            events = [event for batch in batches for event in batch]
+            await self.collections.collection(AUDIT).insert_many(events, ordered=False)
+        return [None] * len(batches)
+
+    async def commit_grouped(self, unit: Unit) -> None:
+        """Commits a unit together with those of other requests."""
+        await self._commits.submit(unit)
+
+    async def _commit_batch(self, units: Sequence[Unit]) -> Sequence[BaseException | None]:
+        """One transaction for all; when it fails each unit gets one of its own, so that one bad does no harm."""
+        try:
+            await self._commit_together(units)
+        except Exception as fault:
+            if len(units) == 1:
+                return [translated(fault)]
+            return [(await self._commit_batch([unit]))[0] for unit in units]
+        return [None] * len(units)
+
+    async def _commit_together(self, units: Sequence[Unit]) -> None:
+        writes = [write for unit in units for write in unit.writes]
+        events = [event for unit in units for event in unit.events]
+        await self._ensure(writes)
+        async with (
+            self.client.start_session() as session,
+            await session.start_transaction(ReadConcern("snapshot"), DURABLE),
+        ):
+            await self.apply(writes, events, session)
+
+    async def _ensure(self, writes: Sequence[Write]) -> None:
+        for resource_type in {write.resource_type for write in writes}:
+            await self.collections.ensure(resource_type)
+
+    async def apply(
+        self, writes: Sequence[Write], events: Sequence[Document], session: AsyncClientSession
+    ) -> None:
+        """Sends writes and events into an open transaction, one command for each kind and collection."""
+        await self._ensure(writes)
+        inserts: dict[str, list[Document]] = defaultdict(list)
+        replaces: dict[str, list[ReplaceOne[Document]]] = defaultdict(list)
+        for write in writes:
+            if write.previous is None:
+                inserts[write.resource_type].append(write.document)
+                continue
+            old = write.previous
+            inserts[write.resource_type + HISTORY].append(superseded(old, write.document["t"]))
+            swap = ReplaceOne({"_id": old["_id"], "v": old["v"]}, write.document)
+            replaces[write.resource_type].append(swap)
+        if events:
+            inserts[AUDIT].extend(events)
+        for name, operations in replaces.items():
+            done = await self.collections.collection(name).bulk_write(operations, session=session)
+            if done.matched_count != len(operations):
+                raise WriteConflict(f"{name}: a version was superseded meanwhile")
+        for name, documents in inserts.items():
+            await self.collections.collection(name).insert_many(documents, session=session)
+
+    async def close(self) -> None:
+        await asyncio.shield(self.client.close())

@@ -1,0 +1,84 @@
+"""A unit of work: what one interaction reads, and what it writes, together with its audit events.
+
+A stored version without its AuditEvent cannot exist: both are written in one MongoDB transaction. The units
+of concurrent requests share one transaction where they can (docs/adr/0005-group-commit.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pymongo.asynchronous.client_session import AsyncClientSession
+
+from fhir_server.store.documents import Document
+
+if TYPE_CHECKING:
+    from fhir_server.store.store import Store
+
+AUDIT = "AuditEvent"
+
+
+@dataclass(slots=True, frozen=True)
+class Write:
+    """One new current document; `previous` is the one it supersedes, None for a first version."""
+
+    resource_type: str
+    document: Document
+    previous: Document | None = None
+
+
+class Unit:
+    """Reads and staged writes of one interaction, or of one transaction Bundle when it has a `session`."""
+
+    def __init__(self, store: Store, session: AsyncClientSession | None = None) -> None:
+        self.store = store
+        self.session = session
+        self.writes: list[Write] = []
+        self.events: list[Document] = []
+        self._known: dict[tuple[str, str], Document | None] = {}
+
+    async def current(self, resource_type: str, logical_id: str) -> Document | None:
+        """The current document, as this unit sees it, or None; deleted ones have `deleted`."""
+        key = (resource_type, logical_id)
+        if key in self._known:
+            return self._known[key]
+        if self.session is None:
+            return await self.store.read(resource_type, logical_id)
+        found = await self.find(resource_type, {"_id": logical_id}, limit=1)
+        return found[0] if found else None
+
+    async def prefetch(self, resource_type: str, ids: Sequence[str]) -> None:
+        """Reads many current documents at once, for `current`."""
+        found = await self.find(resource_type, {"_id": {"$in": list(ids)}})
+        self._known.update({(resource_type, one): None for one in ids})
+        self._known.update({(resource_type, document["_id"]): document for document in found})
+
+    async def find(self, resource_type: str, filter_: Document, **options: Any) -> list[Document]:
+        return await self.store.find(resource_type, filter_, session=self.session, **options)
+
+    def stage(self, resource_type: str, document: Document, previous: Document | None = None) -> None:
+        """Adds a write to the unit; nothing reaches the database before `commit` (or `flush`)."""
+        self.writes.append(Write(resource_type, document, previous))
+        self._known[resource_type, document["_id"]] = document
+
+    def record(self, event: Document) -> None:
+        """Adds an AuditEvent document to the unit."""
+        self.events.append(event)
+
+    async def flush(self) -> None:
+        """Sends what is staged into the open transaction, so that its own searches find it."""
+        assert self.session is not None
+        writes, self.writes = self.writes, []
+        events, self.events = self.events, []
+        await self.store.apply(writes, events, self.session)
+
+    async def commit(self) -> None:
+        """Makes it all durable, or raises `WriteConflict` or a 503 and leaves nothing behind."""
+        if self.session is not None:
+            await self.flush()
+        elif self.writes:
+            await self.store.commit_grouped(self)
+        elif self.events:
+            await self.store.append(self.events)
