@@ -1,0 +1,206 @@
+"""Every setting of the server in one documented class; `python -m fhir_server.settings` prints them as Markdown."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "FHIR_SERVER_"
+
+Bytes = Annotated[int, Field(ge=1024, le=2**31)]
+Count = Annotated[int, Field(ge=1, le=10_000)]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+
+
+class Settings(BaseSettings):
+    """What an operator may choose, read from `FHIR_SERVER_<NAME>` (upper case) or given by the command line.
+
+    Sizes are bytes and times are seconds unless the name says otherwise. Immutable once built; a value out of
+    bounds raises `pydantic.ValidationError`.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    host: str = Field(
+        "127.0.0.1",
+        description="Address to listen on. Only loopback is possible as long as no access control is configured.",
+    )
+    port: int = Field(8080, ge=0, le=65535, description="TCP port to listen on; 0 takes a free one.")
+    workers: int = Field(1, ge=1, le=64, description="Server processes that share the port.")
+    base_url: str = Field(
+        "",
+        description="FHIR base URL as clients see it, used in links and `Location`. "
+        "Empty: `http://<host>:<port>/fhir`.",
+    )
+    data_dir: Path = Field(
+        Path("~/.local/share/fhir-server"),
+        description="Folder of the embedded MongoDB: data, credentials, its log. `make serve` uses `./data`.",
+    )
+
+    mongodb_uri: SecretStr = Field(
+        SecretStr(""),
+        description="Connection string of a replica set or sharded cluster (MongoDB 4.4 to 8). "
+        "Empty: the embedded MongoDB.",
+    )
+    mongodb_database: str = Field(
+        "fhir", pattern=r"^[A-Za-z0-9_-]{1,38}$", description="Name of the database in MongoDB."
+    )
+    mongodb_timeout_seconds: Seconds = Field(
+        2.0, description="How long a request waits for an unreachable MongoDB before it is answered with 503."
+    )
+    mongodb_pool_size: int = Field(
+        64, ge=1, le=1000, description="Most connections to MongoDB that one worker opens."
+    )
+    embedded_port: int = Field(
+        0,
+        ge=0,
+        le=65535,
+        description="Loopback port of the embedded MongoDB; 0 takes a free one and keeps it.",
+    )
+    embedded_cache_mb: int = Field(
+        1024, ge=256, le=1_000_000, description="WiredTiger cache of the embedded MongoDB, in MiB."
+    )
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO",
+        description="Least severe message that is logged. `DEBUG` adds the texts of exceptions, "
+        "which may quote patient data.",
+    )
+    log_format: Literal["json", "console"] = Field(
+        "json", description="One JSON object per line, or coloured text for a terminal."
+    )
+
+    update_create: bool = Field(
+        True, description="PUT to an id that does not exist creates the resource; off: 405."
+    )
+    referential_integrity: bool = Field(
+        False,
+        description="On: a write with a dangling literal reference is 422, "
+        "and the delete of a referenced resource 409.",
+    )
+    conditional_delete_multiple: bool = Field(
+        False, description="On: a conditional delete may match several resources; off: 412."
+    )
+    conditional_delete_cap: Count = Field(
+        100, description="Most resources that one conditional delete removes; more matches are a 412."
+    )
+    default_count: Count = Field(20, description="Entries of a page where the client gives no `_count`.")
+    max_count: Count = Field(1000, description="Most entries of a page; a larger `_count` is lowered to it.")
+    default_timezone: ZoneInfo = Field(
+        ZoneInfo("UTC"), description="Time zone (IANA name) of dates in searches that carry none."
+    )
+
+    max_body_bytes: Bytes = Field(64 * 1024 * 1024, description="Largest request body as sent; more is 413.")
+    max_inflated_bytes: Bytes = Field(
+        64 * 1024 * 1024, description="Largest request body after gzip is undone; more is 413."
+    )
+    request_timeout_seconds: Seconds = Field(
+        120.0, description="Longest time one interaction may take; then it is undone and answered with 503."
+    )
+    shutdown_timeout_seconds: int = Field(
+        10, ge=1, le=600, description="How long requests under way may finish when the server is stopped."
+    )
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, folder: Path) -> Path:
+        return folder.expanduser().absolute()
+
+    @field_validator("mongodb_uri")
+    @classmethod
+    def _is_mongodb(cls, uri: SecretStr) -> SecretStr:
+        if uri.get_secret_value() and not uri.get_secret_value().startswith(("mongodb://", "mongodb+srv://")):
+            raise ValueError("expected mongodb://… or mongodb+srv://…")
+        return uri
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_http(cls, url: str) -> str:
+        if url and not url.startswith(("http://", "https://")):
+            raise ValueError("expected http://… or https://…, for example https://fhir.example.org/fhir")
+        return url.rstrip("/")
+
+    @model_validator(mode="after")
+    def _counts_in_order(self) -> Settings:
+        if self.default_count > self.max_count:
+            raise ValueError(f"default_count is {self.default_count}, more than max_count {self.max_count}")
+        return self
+
+    def model_post_init(self, _context: object, /) -> None:
+        if not self.base_url:
+            # Not through fields_set: a copy for another port has to derive its own.
+            host = f"[{self.host}]" if ":" in self.host else self.host
+            self.__dict__["base_url"] = f"http://{host}:{self.port}/fhir"
+
+    def environment(self) -> dict[str, str]:
+        """What was chosen, as the environment variables from which another process builds the same settings."""
+        return {PREFIX + name.upper(): _text(getattr(self, name)) for name in sorted(self.model_fields_set)}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return json.dumps(value) if isinstance(value, bool) else str(value)
+
+
+def refuse_open_bind(settings: Settings) -> str | None:
+    """Why the server must not listen on this host, or None: without access control only loopback is safe."""
+    if is_loopback(settings.host):
+        return None
+    return (
+        f"Refusing to listen on {settings.host}: no access control is configured, so everyone who reaches that "
+        f"address could read and change patient data. Use --host 127.0.0.1 (or ::1), or put an authenticating "
+        f"proxy on this machine in front of it."
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """True for `localhost`, 127.0.0.0/8 and ::1; other names are not resolved, as what they mean may change."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def markdown() -> str:
+    """The configuration table of the README."""
+    rows = ["| Variable | Default | Allowed | Meaning |", "| --- | --- | --- | --- |"]
+    rows += [_row(name, info) for name, info in Settings.model_fields.items()]
+    return "\n".join(rows) + "\n"
+
+
+def _row(name: str, info: FieldInfo) -> str:
+    default = _text(info.default)
+    cells = [
+        f"`{PREFIX}{name.upper()}`",
+        f"`{default}`" if default else "",
+        _allowed(info),
+        info.description or "",
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def _allowed(info: FieldInfo) -> str:
+    if info.annotation is bool:
+        return "`true`, `false`"
+    choices = getattr(info.annotation, "__args__", ())
+    if choices:
+        return ", ".join(f"`{choice}`" for choice in choices)
+    signs = {"ge": "≥ {}", "gt": "> {}", "le": "≤ {}"}
+    bounds = [(sign, getattr(rule, name, None)) for name, sign in signs.items() for rule in info.metadata]
+    return " and ".join(sign.format(f"{bound:,}") for sign, bound in bounds if bound is not None)
+
+
+if __name__ == "__main__":
+    print(markdown(), end="")  # noqa: T201
