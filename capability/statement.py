@@ -1,0 +1,145 @@
+"""The CapabilityStatement that `metadata` answers, generated from the table.
+
+http://hl7.org/fhir/R4/capabilitystatement.html, http://hl7.org/fhir/R4/http.html#capabilities
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from capability.table import TABLE, Capability, Operation
+from resources.search_parameters import SearchParameter
+
+Json = dict[str, Any]
+
+FHIR_VERSION = "4.0.1"
+SOFTWARE = "fhir-server"
+FORMATS = ("application/fhir+json", "application/json", "json")
+PATCH_FORMATS = ("application/json-patch+json", "application/fhir+json")
+INSTANTIATES = ("http://hl7.org/fhir/CapabilityStatement/base",)
+"""HL7's statement of all that R4 can do, of which this server implements what is listed below it.
+
+A subset may be claimed so: http://hl7.org/fhir/R4/capabilitystatement-definitions.html#CapabilityStatement.instantiates
+"""
+
+LOOPBACK_ONLY = "No access control is configured: the server listens on the loopback interface only."
+
+CONTROL_PARAMETERS = (
+    ("_count", "number", "How many entries a page holds at most"),
+    ("_elements", "string", "The elements to answer with, separated by commas"),
+    ("_summary", "token", "true, text, data, count or false"),
+    ("_total", "token", "none, or accurate to have the matches counted"),
+)
+"""Parameters of a search that select nothing; R4 defines no SearchParameter for them.
+
+http://hl7.org/fhir/R4/search.html#Summary
+"""
+
+_INTERACTIONS = (
+    "read",
+    "vread",
+    "update",
+    "patch",
+    "delete",
+    "history-instance",
+    "history-type",
+    "create",
+    "search-type",
+)
+_SYSTEM_INTERACTIONS = ("transaction", "batch", "history-system", "search-system")
+
+
+def capability_statement(
+    *,
+    base_url: str,
+    software_version: str,
+    date: str,
+    conditional_delete: Literal["single", "multiple"] = "single",
+    update_create: bool = True,
+    referential_integrity: bool = False,
+    cors: bool = False,
+    security: str = LOOPBACK_ONLY,
+    description: str = "FHIR R4 server on MongoDB that writes an AuditEvent for each access",
+    table: Capability = TABLE,
+) -> Json:
+    """What this server does, as CapabilityStatement of kind `instance`; each call gives one of its own.
+
+    `base_url` has no slash at its end; `date` is a FHIR dateTime, when what is said here last changed.
+
+    http://hl7.org/fhir/R4/capabilitystatement.html
+    """
+    policy = ["literal", "logical", *(["enforced"] if referential_integrity else [])]
+    settings = _Settings(conditional_delete, update_create, policy)
+    rest: Json = {
+        "mode": "server",
+        "security": {"cors": cors, "description": security},
+        "resource": [_resource(table, name, settings) for name in table.types],
+        "interaction": _codes(table.interactions(None), _SYSTEM_INTERACTIONS),
+        "searchParam": [*map(_parameter, table.common_search_parameters), *_control_parameters()],
+    }
+    if operations := table.operations_of(None):
+        rest["operation"] = _operations(operations)
+    return {
+        "resourceType": "CapabilityStatement",
+        "url": f"{base_url}/metadata",
+        "version": software_version,
+        "name": "FHIRServer",
+        "title": description,
+        "status": "active",
+        "date": date,
+        "kind": "instance",
+        "instantiates": list(INSTANTIATES),
+        "software": {"name": SOFTWARE, "version": software_version},
+        "implementation": {"description": description, "url": base_url},
+        "fhirVersion": FHIR_VERSION,
+        "format": list(FORMATS),
+        "patchFormat": list(PATCH_FORMATS),
+        "rest": [rest],
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """What of a resource's entry depends on how the server is set up."""
+
+    conditional_delete: str
+    update_create: bool
+    reference_policy: list[str]
+
+
+def _resource(table: Capability, name: str, settings: _Settings) -> Json:
+    allowed = table.interactions(name)
+    entry: Json = {
+        "type": name,
+        "profile": f"http://hl7.org/fhir/StructureDefinition/{name}",
+        "interaction": _codes(allowed, _INTERACTIONS),
+        "versioning": "versioned-update" if "update" in allowed else "versioned",
+        "readHistory": "vread" in allowed,
+        "updateCreate": "update" in allowed and settings.update_create,
+        "conditionalCreate": "create" in allowed,
+        "conditionalRead": "full-support" if "read" in allowed else "not-supported",
+        "conditionalUpdate": "update" in allowed,
+        "conditionalDelete": settings.conditional_delete if "delete" in allowed else "not-supported",
+        "referencePolicy": list(settings.reference_policy),
+        "searchParam": [_parameter(each) for each in table.search_parameters(name)],
+    }
+    if operations := table.operations_of(name):
+        entry["operation"] = _operations(operations)
+    return entry
+
+
+def _codes(allowed: frozenset[str], order: tuple[str, ...]) -> list[Json]:
+    return [{"code": code} for code in order if code in allowed]
+
+
+def _parameter(parameter: SearchParameter) -> Json:
+    return {"name": parameter.code, "definition": parameter.url, "type": parameter.type}
+
+
+def _control_parameters() -> list[Json]:
+    return [{"name": name, "type": kind, "documentation": text} for name, kind, text in CONTROL_PARAMETERS]
+
+
+def _operations(operations: tuple[Operation, ...]) -> list[Json]:
+    return [{"name": each.name, "definition": each.definition} for each in operations]

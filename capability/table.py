@@ -1,0 +1,158 @@
+"""THE table: which types take which interactions, by which routes, searched by which parameters.
+
+Routes, CapabilityStatement, OpenAPI document, scope checks and the tables of the docs are read from `TABLE`;
+what is not in it is neither claimed nor answered. Interactions are named by FHIR's own codes.
+
+http://hl7.org/fhir/R4/valueset-type-restful-interaction.html,
+http://hl7.org/fhir/R4/valueset-system-restful-interaction.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from resources import registry, search_parameters
+from resources.search_parameters import SearchParameter
+
+SEARCHABLE_TYPES = frozenset({"token", "reference", "string", "date", "uri"})
+"""Types of search parameters that are indexed and asked for.
+
+http://hl7.org/fhir/R4/search.html#ptypes
+"""
+
+NOT_STORED = frozenset({"Parameters"})
+"""Types without an end-point: Parameters only carries what goes into an operation and comes out of it, and R4
+gives it none. Other resources that mostly travel (Bundle, OperationOutcome, MessageHeader) do have one.
+
+http://hl7.org/fhir/R4/parameters.html
+"""
+
+TYPE_INTERACTIONS = frozenset(
+    {
+        "read",
+        "vread",
+        "update",
+        "patch",
+        "delete",
+        "history-instance",
+        "history-type",
+        "create",
+        "search-type",
+    }
+)
+
+WRITES = frozenset({"create", "update", "patch", "delete"})
+
+SYSTEM_INTERACTIONS = frozenset({"capabilities", "transaction", "batch", "history-system"})
+
+_NARROWED = {"AuditEvent": TYPE_INTERACTIONS - WRITES}
+"""Types that take fewer: what is written down about accesses is written by this server alone, and stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How an interaction is asked for: `path` is relative to the base, `""` is the base itself.
+
+    `conditional` routes find their resource by search parameters in the query. A route for GET answers HEAD too.
+
+    http://hl7.org/fhir/R4/http.html#summary
+    """
+
+    interaction: str
+    method: str
+    path: str
+    conditional: bool = False
+
+
+ROUTES = (
+    Route("capabilities", "GET", "/metadata"),
+    Route("transaction", "POST", ""),
+    Route("batch", "POST", ""),
+    Route("history-system", "GET", "/_history"),
+    Route("search-type", "GET", "/{type}"),
+    Route("create", "POST", "/{type}"),
+    Route("update", "PUT", "/{type}", conditional=True),
+    Route("patch", "PATCH", "/{type}", conditional=True),
+    Route("delete", "DELETE", "/{type}", conditional=True),
+    Route("search-type", "POST", "/{type}/_search"),
+    Route("history-type", "GET", "/{type}/_history"),
+    Route("read", "GET", "/{type}/{id}"),
+    Route("update", "PUT", "/{type}/{id}"),
+    Route("patch", "PATCH", "/{type}/{id}"),
+    Route("delete", "DELETE", "/{type}/{id}"),
+    Route("history-instance", "GET", "/{type}/{id}/_history"),
+    Route("vread", "GET", "/{type}/{id}/_history/{vid}"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation: `name` without `$`, `definition` its canonical URL, and the levels it is invoked at.
+
+    http://hl7.org/fhir/R4/operations.html
+    """
+
+    name: str
+    definition: str
+    resource_type: str | None
+    system: bool = False
+    type: bool = False
+    instance: bool = False
+
+
+@dataclass(frozen=True)
+class Capability:
+    """What the server does: `types` stored, `routes` answered, `operations` run."""
+
+    types: tuple[str, ...]
+    routes: tuple[Route, ...] = ROUTES
+    operations: tuple[Operation, ...] = ()
+
+    @cached_property
+    def _interactions(self) -> Mapping[str | None, frozenset[str]]:
+        by_type: dict[str | None, frozenset[str]] = {None: SYSTEM_INTERACTIONS}
+        by_type.update((name, _NARROWED.get(name, TYPE_INTERACTIONS)) for name in self.types)
+        return by_type
+
+    @cached_property
+    def _parameters(self) -> Mapping[str, tuple[SearchParameter, ...]]:
+        return {name: _searchable(name) for name in self.types}
+
+    def interactions(self, resource_type: str | None) -> frozenset[str]:
+        """The interactions of a type, or of the system (None); empty where the type is not stored here."""
+        return self._interactions.get(resource_type, frozenset())
+
+    def allows(self, resource_type: str | None, interaction: str) -> bool:
+        return interaction in self.interactions(resource_type)
+
+    def methods(self, path: str, resource_type: str | None = None) -> tuple[str, ...]:
+        """The HTTP methods a path template answers for a type, sorted, as the header Allow wants them."""
+        allowed = self.interactions(resource_type)
+        methods = {r.method for r in self.routes if r.path == path and r.interaction in allowed}
+        if "GET" in methods:
+            methods.add("HEAD")
+        return tuple(sorted(methods | {"OPTIONS"})) if methods else ()
+
+    def search_parameters(self, resource_type: str) -> tuple[SearchParameter, ...]:
+        """What a type can be searched by, sorted by code, those of every type (`_id`, …) included."""
+        return self._parameters.get(resource_type, ())
+
+    @cached_property
+    def common_search_parameters(self) -> tuple[SearchParameter, ...]:
+        """What every type can be searched by."""
+        return _searchable("Resource")
+
+    def operations_of(self, resource_type: str | None) -> tuple[Operation, ...]:
+        """The operations of a type, or those of the system (None)."""
+        return tuple(each for each in self.operations if each.resource_type == resource_type)
+
+
+def _searchable(resource_type: str) -> tuple[SearchParameter, ...]:
+    """Without an expression there is nothing to index: `_text`, `_content` and `_query` are other machinery."""
+    known = search_parameters.parameters(resource_type).values()
+    return tuple(p for p in known if p.type in SEARCHABLE_TYPES and p.expression is not None)
+
+
+TABLE = Capability(types=tuple(sorted(registry.resource_types() - NOT_STORED)))
