@@ -1,0 +1,81 @@
+"""The search parameters of R4, by resource type and code; read once from the compiled definitions.
+
+http://hl7.org/fhir/R4/searchparameter-registry.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+from resources import definitions, registry
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One part of a composite parameter: `definition` is the URL of the parameter it is made of."""
+
+    definition: str
+    expression: str
+
+
+@dataclass(frozen=True, slots=True)
+class SearchParameter:
+    """A SearchParameter's facts: `base` and `target` are resource types, `expression` FHIRPath or None
+    (parameters that no element answers: `_text`, `_query`).
+
+    http://hl7.org/fhir/R4/searchparameter.html
+    """
+
+    code: str
+    url: str
+    type: str
+    base: tuple[str, ...]
+    expression: str | None = None
+    target: tuple[str, ...] = ()
+    component: tuple[Component, ...] = ()
+    comparator: tuple[str, ...] = ()
+    multiple_or: bool = True
+
+
+def _parse(row: Mapping[str, Any]) -> SearchParameter:
+    return SearchParameter(
+        code=row["code"],
+        url=row["url"],
+        type=row["type"],
+        base=tuple(row["base"]),
+        expression=row.get("expression"),
+        target=tuple(row.get("target", ())),
+        component=tuple(Component(**part) for part in row.get("component", ())),
+        comparator=tuple(row.get("comparator", ())),
+        multiple_or=row.get("multipleOr", True),
+    )
+
+
+@cache
+def all_parameters() -> tuple[SearchParameter, ...]:
+    """Every search parameter of R4, in the order of the definitions."""
+    return tuple(_parse(row) for row in definitions.read("search_parameters"))
+
+
+@cache
+def _by_base() -> Mapping[str, Mapping[str, SearchParameter]]:
+    bases: dict[str, dict[str, SearchParameter]] = {}
+    for parameter in all_parameters():
+        for base in parameter.base:
+            bases.setdefault(base, {})[parameter.code] = parameter
+    return bases
+
+
+@cache
+def parameters(resource_type: str) -> Mapping[str, SearchParameter]:
+    """The parameters of a resource type by code, those of Resource and DomainResource included."""
+    bases = _by_base()
+    ancestors = [name for name in ("Resource", "DomainResource") if registry.is_a(resource_type, name)]
+    found: dict[str, SearchParameter] = {}
+    for base in (*ancestors, resource_type):
+        found |= bases.get(base, {})
+    return MappingProxyType(dict(sorted(found.items())))
