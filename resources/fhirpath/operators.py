@@ -1,0 +1,302 @@
+"""The operators of FHIRPath over compiled operands.
+
+http://hl7.org/fhirpath/N1/#operations
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from resources.fhirpath import model, temporal, values
+from resources.fhirpath.equivalence import equivalent_all
+from resources.fhirpath.expression import Compiled, Environment, Test, new_place, question
+from resources.fhirpath.values import EvaluationError, Item, Items, equal_all, key, single
+
+
+def operation(text: str, operator: str, left: Compiled, right: Compiled) -> Compiled:
+    """`left operator right`."""
+    free, literal = left.free and right.free, left.literal and right.literal
+    if operator in _LOGIC:
+        return question(_LOGIC[operator](left.as_test(), right.as_test()), free=free, literal=literal)
+    if operator in _COMPARISONS:
+        return question(_comparison(_COMPARISONS[operator], left, right), free=free, literal=literal)
+    if operator == "in":
+        return question(_within(left, right), free=free, literal=literal)
+    if operator == "contains":
+        return question(_within(right, left), free=free, literal=literal)
+    one, other = left.run, right.run
+    if operator == "|":
+        kind = left.type if left.type == right.type else None
+        return Compiled(
+            lambda this, env: values.distinct(one(this, env) + other(this, env)),
+            kind,
+            free=free,
+            literal=literal,
+        )
+    if operator in _TESTS:
+        return question(_TESTS[operator](left, right), free=free, literal=literal)
+    work = _ARITHMETIC[operator]
+    return Compiled(lambda this, env: work(one(this, env), other(this, env)), free=free, literal=literal)
+
+
+def _and(left: Test, right: Test) -> Test:
+    def test(this: Item, env: Environment) -> bool | None:
+        one = left(this, env)
+        if one is False:
+            return False
+        other = right(this, env)
+        return False if other is False else None if one is None else other
+
+    return test
+
+
+def _or(left: Test, right: Test) -> Test:
+    def test(this: Item, env: Environment) -> bool | None:
+        one = left(this, env)
+        if one:
+            return True
+        other = right(this, env)
+        return True if other else None if one is None else other
+
+    return test
+
+
+def _xor(left: Test, right: Test) -> Test:
+    def test(this: Item, env: Environment) -> bool | None:
+        one, other = left(this, env), right(this, env)
+        return None if one is None or other is None else one is not other
+
+    return test
+
+
+def _implies(left: Test, right: Test) -> Test:
+    def test(this: Item, env: Environment) -> bool | None:
+        one = left(this, env)
+        if one is False:
+            return True
+        other = right(this, env)
+        return other if one or other else None
+
+    return test
+
+
+_LOGIC: dict[str, Callable[[Test, Test], Test]] = {"and": _and, "or": _or, "xor": _xor, "implies": _implies}
+
+
+def _equals(left: Compiled, right: Compiled) -> Test:
+    one, other = left.run, right.run
+    if right.literal and right.type == "System.String":
+        return _equals_text(left, right)
+
+    def test(this: Item, env: Environment) -> bool | None:
+        return equal_all(one(this, env), other(this, env))
+
+    return test
+
+
+def _equals_text(left: Compiled, right: Compiled) -> Test:
+    """The frequent `code = 'text'`."""
+    run = left.run
+    nowhere: Item = ("System.Boolean", None, None)
+    wanted = right.run(nowhere, Environment(nowhere))
+    text = wanted[0][1]
+
+    def test(this: Item, env: Environment) -> bool | None:
+        items = run(this, env)
+        if len(items) != 1:
+            return False if items else None
+        found = items[0]
+        return found[1] == text and found[0] not in values.TEMPORAL
+
+    return test
+
+
+def _differs(left: Compiled, right: Compiled) -> Test:
+    return negated(_equals(left, right))
+
+
+def negated(test: Test) -> Test:
+    """`not()`."""
+
+    def opposite(this: Item, env: Environment) -> bool | None:
+        result = test(this, env)
+        return None if result is None else not result
+
+    return opposite
+
+
+def _equivalent(left: Compiled, right: Compiled) -> Test:
+    one, other = left.run, right.run
+    return lambda this, env: equivalent_all(one(this, env), other(this, env))
+
+
+def _not_equivalent(left: Compiled, right: Compiled) -> Test:
+    one, other = left.run, right.run
+    return lambda this, env: not equivalent_all(one(this, env), other(this, env))
+
+
+_TESTS: dict[str, Callable[[Compiled, Compiled], Test]] = {
+    "=": _equals,
+    "!=": _differs,
+    "~": _equivalent,
+    "!~": _not_equivalent,
+}
+
+_COMPARISONS: dict[str, Callable[[int], bool]] = {
+    "<": lambda order: order < 0,
+    "<=": lambda order: order <= 0,
+    ">": lambda order: order > 0,
+    ">=": lambda order: order >= 0,
+}
+
+
+def _comparison(holds: Callable[[int], bool], left: Compiled, right: Compiled) -> Test:
+    one, other = left.run, right.run
+
+    def test(this: Item, env: Environment) -> bool | None:
+        mine, theirs = single(one(this, env)), single(other(this, env))
+        if mine is None or theirs is None:
+            return None
+        order = values.compare(mine, theirs)
+        return None if order is None else holds(order)
+
+    return test
+
+
+def _within(element: Compiled, collection: Compiled) -> Test:
+    """`in`: the keys of a collection that cannot change are made once."""
+    one, many = element.run, collection.run
+    place = new_place()
+
+    def keys(this: Item, env: Environment) -> Any:
+        if not collection.free:
+            return {key(item) for item in many(this, env)}
+        known = env.memory.get(place)
+        if known is None:
+            known = env.memory[place] = {key(item) for item in many(this, env)}
+        return known
+
+    def test(this: Item, env: Environment) -> bool | None:
+        item = single(one(this, env))
+        return None if item is None else key(item) in keys(this, env)
+
+    return test
+
+
+def indexed(source: Compiled, index: Compiled) -> Compiled:
+    """`source[index]`."""
+    run, at = source.run, index.run
+
+    def test(this: Item, env: Environment) -> Items:
+        found, place = run(this, env), single(at(this, env))
+        if place is None or not isinstance(place[1], int) or isinstance(place[1], bool):
+            return []
+        return found[place[1] : place[1] + 1] if place[1] >= 0 else []
+
+    return Compiled(test, source.type, free=source.free and index.free)
+
+
+def is_type(source: Compiled, wanted: str) -> Compiled:
+    """`source is wanted`."""
+    run = source.run
+
+    def test(this: Item, env: Environment) -> bool | None:
+        item = single(run(this, env))
+        return None if item is None else model.is_a(item[0], wanted)
+
+    return question(test, free=source.free)
+
+
+def sign(operator: str, operand: Compiled) -> Compiled:
+    """`+` or `-` before a number or quantity."""
+    run = operand.run
+
+    def negative(this: Item, env: Environment) -> Items:
+        item = single(run(this, env))
+        if item is None:
+            return []
+        kind, value, _ = item
+        if kind in values.QUANTITIES:
+            return [(kind, {**value, "value": -value["value"]}, None)]
+        if not values.is_number(value):
+            raise EvaluationError(f"'{operator}' needs a number, not {kind}")
+        return [(kind, -value if operator == "-" else value, None)]
+
+    return Compiled(negative, operand.type, free=operand.free, literal=operand.literal)
+
+
+def _concatenate(left: Items, right: Items) -> Items:
+    one, other = single(left), single(right)
+    return values.string((one[1] or "" if one else "") + (other[1] or "" if other else ""))
+
+
+def _number(value: Any) -> Items:
+    return values.integer(value) if isinstance(value, int) else values.decimal(value)
+
+
+def _arithmetic(work: Callable[[Any, Any], Any], operator: str) -> Callable[[Items, Items], Items]:
+    def run(left: Items, right: Items) -> Items:
+        one, other = single(left), single(right)
+        if one is None or other is None or one[1] is None or other[1] is None:
+            return []
+        if one[0] in values.TEMPORAL and other[0] in values.QUANTITIES:
+            return _moved(one, other, operator)
+        if one[0] in values.QUANTITIES or other[0] in values.QUANTITIES:
+            return _measured(one, other, operator)
+        if not (values.is_number(one[1]) and values.is_number(other[1])):
+            if operator == "+" and isinstance(one[1], str) and isinstance(other[1], str):
+                return values.string(one[1] + other[1])
+            raise EvaluationError(f"'{operator}' cannot work on {one[0]} and {other[0]}")
+        try:
+            return _number(work(one[1], other[1]))
+        except (ZeroDivisionError, InvalidOperation):
+            return []
+
+    return run
+
+
+def _moved(left: Item, right: Item, operator: str) -> Items:
+    amount, unit = right[1]["value"], right[1].get("code", "")
+    calendar = {"d": "day", "wk": "week", "h": "hour", "min": "minute", "ms": "millisecond", "s": "second"}
+    unit = calendar.get(unit, unit)
+    if operator not in "+-" or unit.rstrip("s") not in {*calendar.values(), "year", "month"}:
+        raise EvaluationError(f"'{operator}' cannot work on {left[0]} and the unit '{unit}'")
+    moved = temporal.plus(left[1], amount if operator == "+" else -amount, unit)
+    return [] if moved is None else [(left[0], moved, None)]
+
+
+def _measured(left: Item, right: Item, operator: str) -> Items:
+    if left[0] in values.QUANTITIES and right[0] in values.QUANTITIES and operator in "+-":
+        one, other = values.scaled(left[1]), values.scaled(right[1])
+        if one is None or other is None or one[0] != other[0]:
+            return []
+        total = one[1] + other[1] if operator == "+" else one[1] - other[1]
+        return [("System.Quantity", {"value": total, "code": one[0][1], "system": one[0][0]}, None)]
+    if values.is_number(right[1]) and operator in "*/" and right[1]:
+        value = left[1]["value"]
+        return [
+            (left[0], {**left[1], "value": value * right[1] if operator == "*" else value / right[1]}, None)
+        ]
+    raise EvaluationError(f"'{operator}' of these quantities needs a unit conversion that is not known here")
+
+
+def _whole(value: Decimal) -> int:
+    return int(value)
+
+
+def _remainder(left: Any, right: Any) -> Any:
+    rest = Decimal(left) % Decimal(right)
+    return int(rest) if isinstance(left, int) and isinstance(right, int) else rest
+
+
+_ARITHMETIC: dict[str, Callable[[Items, Items], Items]] = {
+    "&": _concatenate,
+    "+": _arithmetic(lambda a, b: a + b, "+"),
+    "-": _arithmetic(lambda a, b: a - b, "-"),
+    "*": _arithmetic(lambda a, b: a * b, "*"),
+    "/": _arithmetic(lambda a, b: Decimal(a) / Decimal(b), "/"),
+    "div": _arithmetic(lambda a, b: _whole(Decimal(a) // Decimal(b)), "div"),
+    "mod": _arithmetic(_remainder, "mod"),
+}
