@@ -66,6 +66,16 @@ class Element:
         return self.max is UNBOUNDED
 
     @property
+    def takes_extensions(self) -> bool:
+        """Whether `_name` may stand beside it: not for XML attributes and XHTML.
+
+        http://hl7.org/fhir/R4/json.html#primitive
+        """
+        owner = self.path.rpartition(".")[0]
+        attribute = self.name == "id" and not is_resource(owner)
+        return not attribute and self.path not in {"Extension.url", "Narrative.div"}
+
+    @property
     def is_choice(self) -> bool:
         return self.path.endswith("[x]")
 
@@ -76,8 +86,8 @@ def _tables() -> Any:
 
 
 @cache
-def _bindings() -> dict[str, dict[str, list[str]] | None]:
-    bindings: dict[str, dict[str, list[str]] | None] = definitions.read("required_bindings")
+def _bindings() -> dict[str, dict[str, list[str] | None] | None]:
+    bindings: dict[str, dict[str, list[str] | None] | None] = definitions.read("required_bindings")
     return bindings
 
 
@@ -171,15 +181,17 @@ def codes(value_set: str) -> frozenset[str] | None:
     return _codes(value_set)
 
 
-def systems(value_set: str) -> Mapping[str, list[str]] | None:
-    """The codes of a required value set by system; None where the set is open or cannot be resolved."""
+def systems(value_set: str) -> Mapping[str, list[str] | None] | None:
+    """The codes of a required value set by system, None for all codes of a system; None where it cannot be resolved."""
     return _bindings().get(value_set)
 
 
 @cache
 def _codes(value_set: str) -> frozenset[str] | None:
     by_system = systems(value_set)
-    return None if by_system is None else frozenset(code for some in by_system.values() for code in some)
+    if by_system is None or None in by_system.values():
+        return None
+    return frozenset(code for some in by_system.values() for code in some or ())
 
 
 @cache

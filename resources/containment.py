@@ -1,0 +1,80 @@
+"""The rules of contained resources: ids, no nesting, every one referenced, every fragment resolved.
+
+http://hl7.org/fhir/R4/references.html#contained (dom-2, dom-3, dom-4, dom-5, ref-1)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from resources.outcome import Issue
+
+Json = dict[str, Any]
+_NOT_OURS = ("resource", "outcome")
+"""Members that hold a resource which is a root of its own: in Bundle.entry and Parameters.parameter."""
+
+
+def faults(resource: Json) -> list[Issue]:
+    """What is wrong between a resource and those it contains. Malformed parts are passed over."""
+    name = str(resource.get("resourceType"))
+    contained = resource.get("contained")
+    children = contained if isinstance(contained, list) else []
+    issues: list[Issue] = []
+    ids: set[str] = set()
+    for i, child in enumerate(children):
+        if isinstance(child, dict):
+            issues += _child_faults(child, f"{name}.contained[{i}]", ids)
+            if isinstance(child.get("id"), str):
+                ids.add(child["id"])
+    fragments = list(_fragments(resource, name))
+    used = {text[1:] for _, _, text in fragments}
+    for i, child in enumerate(children):
+        if isinstance(child, dict) and isinstance(child.get("id"), str) and not _is_linked(child, used):
+            text = f"dom-3: nothing refers to the contained resource '{child['id'][:64]}' and it does not refer back"
+            issues.append(_issue("invariant", f"{name}.contained[{i}]", text))
+    for place, key, fragment in fragments:
+        if key == "reference" and len(fragment) > 1 and fragment[1:] not in ids:
+            known = ", ".join("#" + each for each in sorted(ids)) or "nothing"
+            text = f"ref-1: '{fragment[:64]}' is not a contained resource; contained here: {known}"
+            issues.append(_issue("invariant", place, text))
+    return issues
+
+
+def _issue(code: str, path: str, text: str) -> Issue:
+    return Issue("error", code, f"{path}: {text}", (path,))
+
+
+def _child_faults(child: Json, path: str, ids: set[str]) -> Iterator[Issue]:
+    if "id" not in child:
+        yield _issue("required", f"{path}.id", "a contained resource needs an id to be referred to")
+    elif isinstance(child["id"], str) and child["id"] in ids:
+        yield _issue(
+            "invariant", f"{path}.id", f"the id '{child['id'][:64]}' is used by two contained resources"
+        )
+    if "contained" in child:
+        yield _issue("invariant", f"{path}.contained", "dom-2: a contained resource cannot contain resources")
+    meta = child.get("meta")
+    for element, key in (("versionId", "dom-4"), ("lastUpdated", "dom-4"), ("security", "dom-5")):
+        if isinstance(meta, dict) and element in meta:
+            yield _issue(
+                "invariant", f"{path}.meta.{element}", f"{key}: a contained resource has no meta.{element}"
+            )
+
+
+def _is_linked(child: Json, used: set[str]) -> bool:
+    return child["id"] in used or any(text == "#" for _, _, text in _fragments(child, ""))
+
+
+def _fragments(value: Any, path: str, key: str = "") -> Iterator[tuple[str, str, str]]:
+    """(path, member name, text) of each string that begins with '#'."""
+    if isinstance(value, str):
+        if value.startswith("#"):
+            yield path, key, value
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            if name not in _NOT_OURS or not isinstance(inner, dict) or "resourceType" not in inner:
+                yield from _fragments(inner, f"{path}.{name}", name)
+    elif isinstance(value, list):
+        for i, inner in enumerate(value):
+            yield from _fragments(inner, f"{path}[{i}]", key)

@@ -1,0 +1,82 @@
+"""Is this a valid R4 resource? Every fault as an issue with its place and what was expected.
+
+The fast types of `resources.structure` decide nearly all valid resources; where they refuse, `resources.faults`
+walks the definitions and names every fault. Then come the rules that span elements.
+
+http://hl7.org/fhir/R4/validation.html
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import Any
+
+from resources import business_rules, containment, outcome, structure
+from resources.faults import faults
+from resources.outcome import Issue
+
+Json = dict[str, Any]
+
+NATIVE = frozenset(
+    {"ele-1", "ext-1", "dom-2", "dom-3", "dom-4", "dom-5", "ref-1", "txt-1", "txt-2", "sqty-1", "mqty-1"}
+)
+"""Constraints enforced here or in the modules used here, so that they need no FHIRPath."""
+
+
+def validate(resource: Json, *, today: dt.date | None = None, entries: bool = True) -> list[Issue]:
+    """The issues of a resource and of all resources inside it, each with a FHIRPath; empty if there are none.
+
+    `today` (default: now, UTC) is what birth dates are compared with. `entries=False` leaves the contents of
+    Bundle.entry.resource alone: the entries of a batch are judged one by one.
+    """
+    day = today or dt.datetime.now(dt.UTC).date()
+    return _judge(resource, day, entries=entries)
+
+
+def check(resource: Json, *, today: dt.date | None = None, entries: bool = True) -> list[Issue]:
+    """The warnings of a valid resource; raises `outcome.invalid` (400 or 422) with all issues if one is an error."""
+    issues = validate(resource, today=today, entries=entries)
+    if any(issue.severity in {"error", "fatal"} for issue in issues):
+        raise outcome.invalid(issues)
+    return issues
+
+
+def _judge(resource: Json, today: dt.date, *, entries: bool, contained: bool = False) -> list[Issue]:
+    examined = structure.examine(resource)
+    issues = [] if examined.fits else faults(resource)
+    if not contained and (examined.fragments or "contained" in resource):
+        issues += containment.faults(resource)
+    issues += business_rules.faults(resource, today)
+    for i, inner in _objects(resource.get("contained")):
+        found = _judge(inner, today, entries=entries, contained=True)
+        issues += [issue.within(f"{resource.get('resourceType')}.contained[{i}]") for issue in found]
+    for path, inner in _inside(resource, entries=entries):
+        issues += [issue.within(path) for issue in _judge(inner, today, entries=True)]
+    return issues
+
+
+def _inside(resource: Json, *, entries: bool) -> Iterator[tuple[str, Json]]:
+    """The resources inside that stand for themselves, with their paths; malformed parts are passed over."""
+    name = resource.get("resourceType")
+    if name == "Bundle":
+        for i, entry in _objects(resource.get("entry")):
+            if entries and isinstance(entry.get("resource"), dict):
+                yield f"Bundle.entry[{i}].resource", entry["resource"]
+            response = entry.get("response")
+            if isinstance(response, dict) and isinstance(response.get("outcome"), dict):
+                yield f"Bundle.entry[{i}].response.outcome", response["outcome"]
+    if name == "Parameters":
+        yield from _parameters(resource.get("parameter"), "Parameters.parameter")
+
+
+def _parameters(parameters: Any, path: str) -> Iterator[tuple[str, Json]]:
+    for i, each in _objects(parameters):
+        if isinstance(each.get("resource"), dict):
+            yield f"{path}[{i}].resource", each["resource"]
+        yield from _parameters(each.get("part"), f"{path}[{i}].part")
+
+
+def _objects(items: Any) -> Iterator[tuple[int, Json]]:
+    if isinstance(items, list):
+        yield from ((i, each) for i, each in enumerate(items) if isinstance(each, dict))
