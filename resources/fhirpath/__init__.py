@@ -9,16 +9,17 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+from resources.fhirpath import general
 from resources.fhirpath.compiler import Compiler
-from resources.fhirpath.expression import Compiled, Environment
+from resources.fhirpath.expression import Compiled, Environment, Test
 from resources.fhirpath.functions import UnknownFunction
 from resources.fhirpath.lexer import bad_expression
-from resources.fhirpath.model import type_of
+from resources.fhirpath.model import element_type, type_of
 from resources.fhirpath.parser import parse
 from resources.fhirpath.values import EvaluationError, Item
 
 Path = Callable[..., list[tuple[str, Any]]]
-Check = Callable[..., bool | None]
+Check = Callable[..., bool]
 
 
 @lru_cache(maxsize=8192)
@@ -43,6 +44,68 @@ def compile_path(expression: str, base: str) -> Path:
         return [(_PLAIN.get(kind, kind), value) for kind, value, _ in found if value is not None]
 
     return path
+
+
+@lru_cache(maxsize=4096)
+def compile_check(expression: str, base: str) -> Check:
+    """The expression as a constraint on elements of type `base`: a type or a path (`Patient.contact`).
+
+    The closure takes the element, the resource it stands in (`%resource`) and the one that contains that
+    (`%rootResource`); both default to the element. False is a broken constraint; an empty result breaks none.
+    Raises `bad_expression` (400).
+    http://hl7.org/fhir/R4/elementdefinition-definitions.html#ElementDefinition.constraint.expression
+    """
+    test, kind = compile_test(expression, base)
+
+    def check(value: Any, resource: dict[str, Any] | None = None, root: dict[str, Any] | None = None) -> bool:
+        item: Item = (kind, value, None)
+        whole: Item = item if resource is None else (type_of(resource), resource, None)
+        outer: Item = whole if root is None else (type_of(root), root, None)
+        try:
+            return test(item, Environment(whole, item, outer)) is not False
+        except (EvaluationError, ArithmeticError):
+            return True  # what cannot be evaluated is not known to be broken
+
+    return check
+
+
+def compile_test(expression: str, base: str) -> tuple[Test, str]:
+    """The bare closure of a constraint, and the type its `$this` has to be labelled with."""
+    kind = element_type(base)
+    return _compiled(expression, kind).as_test(), kind or ""
+
+
+def values(expression: str, resource: dict[str, Any]) -> list[tuple[str, Any]]:
+    """The values of an expression on a resource as (type, JSON value) pairs; raises `bad_expression` (400)."""
+    start: Item = (type_of(resource), resource, None)
+    try:
+        found = _evaluated(expression, start[0]).run(start, Environment(start))
+    except EvaluationError as fault:
+        raise bad_expression(expression, str(fault)) from None
+    except (ArithmeticError, RecursionError, TypeError, AttributeError) as fault:
+        raise bad_expression(
+            expression, f"it cannot be evaluated on this input ({type(fault).__name__})"
+        ) from None
+    return [(_PLAIN.get(kind, kind), value) for kind, value, _ in found if value is not None]
+
+
+def evaluate(expression: str, resource: dict[str, Any]) -> list[Any]:
+    """The values of any FHIRPath expression on a resource, as JSON with Decimals; raises `bad_expression` (400).
+
+    What the compiler does not know goes to the general engine.
+    """
+    try:
+        return [value for _, value in values(expression, resource)]
+    except UnknownFunction:
+        return general.evaluate(expression, resource)
+
+
+@lru_cache(maxsize=1024)
+def _evaluated(expression: str, base: str) -> Compiled:
+    try:
+        return Compiler(expression, base).compile(parse(expression), base)
+    except RecursionError:
+        raise bad_expression(expression, "it is too long") from None
 
 
 _PLAIN = {

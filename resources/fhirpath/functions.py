@@ -13,7 +13,7 @@ from resources.fhirpath.expression import Compiled, Environment, Test, question,
 from resources.fhirpath.lexer import bad_expression
 from resources.fhirpath.operators import negated
 from resources.fhirpath.parser import Call, Node, Variable, type_argument
-from resources.fhirpath.values import Item, Items, key, single, truth
+from resources.fhirpath.values import VOID, EvaluationError, Item, Items, key, single
 
 
 class UnknownFunction(Exception):
@@ -205,13 +205,16 @@ def _aggregate(compiler: Compiler, node: Call, source: Compiled, this: str | Non
 
 def _iif(compiler: Compiler, node: Call, source: Compiled, this: str | None) -> Compiled:
     kind = source.type
-    test = compiler.compile(node.arguments[0], kind).as_test()
+    criterion = compiler.compile(node.arguments[0], kind)
+    if criterion.type not in {None, "boolean", "System.Boolean"}:
+        raise bad_expression(compiler.text, f"the criterion of iif() is a {criterion.type}, not a boolean")
+    test = criterion.as_test()
     then = compiler.compile(node.arguments[1], kind)
     other = compiler.compile(node.arguments[2], kind).run if len(node.arguments) > 2 else paths.nothing
     run = source.run
 
     def iif(s: Item, env: Environment) -> Items:
-        item = single(run(s, env)) or NONE
+        item = single(run(s, env)) or VOID
         return then.run(item, env) if test(item, env) else other(item, env)
 
     return Compiled(iif)
@@ -242,22 +245,34 @@ def _accepted(compiler: Compiler, node: Call, source: Compiled, this: str | None
     return question(lambda s, env: True if run(s, env) else None)
 
 
+def _trace(compiler: Compiler, node: Call, source: Compiled, this: str | None) -> Compiled:
+    """Nothing is logged: traces would hold patient data."""
+    for argument in node.arguments[1:]:
+        compiler.compile(argument, source.type)
+    return source
+
+
 def _children(compiler: Compiler, node: Call, source: Compiled, this: str | None) -> Compiled:
     run, walk = source.run, model.children if node.name == "children" else model.descendants
     return Compiled(lambda s, env: walk(run(s, env)), free=source.free)
+
+
+def _truth(item: Item) -> bool:
+    if not isinstance(item[1], bool):
+        raise EvaluationError(f"a boolean was expected, not {item[0]}")
+    return item[1]
 
 
 def _truths(wanted: bool, every: bool) -> _Maker:
     def make(compiler: Compiler, node: Call, source: Compiled, this: str | None) -> Compiled:
         run, measure = source.run, all if every else any
         return question(
-            lambda s, env: measure(truth([item]) is wanted for item in run(s, env)), free=source.free
+            lambda s, env: measure(_truth(item) is wanted for item in run(s, env)), free=source.free
         )
 
     return make
 
 
-NONE: Item = ("System.Boolean", None, None)
 THIS = Variable("$this")
 
 _MAKERS: dict[str, _Maker] = {
@@ -277,6 +292,7 @@ _MAKERS: dict[str, _Maker] = {
     "htmlChecks": _accepted,
     "conformsTo": _accepted,
     "memberOf": _accepted,
+    "trace": _trace,
     "children": _children,
     "descendants": _children,
     "allTrue": _truths(wanted=True, every=True),
@@ -289,6 +305,7 @@ _ARGUMENTS = {
     "exists": (0, 1),
     "aggregate": (1, 2),
     "iif": (2, 3),
+    "trace": (1, 2),
     **dict.fromkeys(("where", "all", "select", "repeat", "extension", "hasExtension"), (1, 1)),
     **dict.fromkeys(("conformsTo", "memberOf"), (1, 1)),
 }

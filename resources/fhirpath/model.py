@@ -99,6 +99,18 @@ def type_of(resource: Any) -> str:
     return named if isinstance(named, str) and registry.is_resource(named) else "Resource"
 
 
+def element_type(path: str) -> str | None:
+    """The type of what stands at a path: `Patient.contact`, `ContactPoint` for `Organization.telecom`.
+
+    None where it is one of several (`RiskAssessment.prediction.probability[x]`).
+    """
+    if knows(path):
+        return path
+    owner, _, name = path.rpartition(".")
+    element = registry.element(owner, name.removesuffix("[x]"))
+    return element.types[0] if element is not None and len(element.types) == 1 else None
+
+
 def take(step: Step, holder: Any, into: Items) -> None:
     """Adds to a collection what one JSON member of an object holds."""
     json_name, sibling, kind, many = step

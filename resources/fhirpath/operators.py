@@ -87,8 +87,9 @@ _LOGIC: dict[str, Callable[[Test, Test], Test]] = {"and": _and, "or": _or, "xor"
 
 def _equals(left: Compiled, right: Compiled) -> Test:
     one, other = left.run, right.run
-    if right.literal and right.type == "System.String":
-        return _equals_text(left, right)
+    text = _literal_text(right)
+    if text is not None:
+        return _equals_text(left, text)
 
     def test(this: Item, env: Environment) -> bool | None:
         return equal_all(one(this, env), other(this, env))
@@ -96,12 +97,17 @@ def _equals(left: Compiled, right: Compiled) -> Test:
     return test
 
 
-def _equals_text(left: Compiled, right: Compiled) -> Test:
+def _literal_text(part: Compiled) -> str | None:
+    if not part.literal or part.type != "System.String":
+        return None
+    nowhere: Item = ("System.Boolean", None, None)
+    items = part.run(nowhere, Environment(nowhere))
+    return items[0][1] if len(items) == 1 else None
+
+
+def _equals_text(left: Compiled, text: str) -> Test:
     """The frequent `code = 'text'`."""
     run = left.run
-    nowhere: Item = ("System.Boolean", None, None)
-    wanted = right.run(nowhere, Environment(nowhere))
-    text = wanted[0][1]
 
     def test(this: Item, env: Environment) -> bool | None:
         items = run(this, env)

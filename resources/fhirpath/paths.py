@@ -12,12 +12,12 @@ from resources.fhirpath import model
 from resources.fhirpath.expression import Compiled, Environment, Run, Test
 from resources.fhirpath.lexer import bad_expression
 from resources.fhirpath.model import Step
-from resources.fhirpath.values import Item, Items
+from resources.fhirpath.values import VOID, Item, Items
 
 
 def this_run(this: Item, env: Environment) -> Items:
     """A path of no steps: `$this`."""
-    return [this]
+    return [] if this is VOID else [this]
 
 
 def nothing(this: Item, env: Environment) -> Items:

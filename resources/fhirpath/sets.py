@@ -66,11 +66,6 @@ def _exclude(items: Items, other: Items) -> Items:
     return [item for item in items if key(item) not in keys]
 
 
-def _trace(items: Items, name: Items, projection: Items | None = None) -> Items:
-    """Nothing is logged: traces would hold patient data."""
-    return items
-
-
 FUNCTIONS: dict[str, Callable[..., Items]] = {
     "count": lambda items: integer(len(items)),
     "first": lambda items: items[:1],
@@ -87,5 +82,4 @@ FUNCTIONS: dict[str, Callable[..., Items]] = {
     "exclude": _exclude,
     "union": lambda items, other: distinct(items + other),
     "combine": lambda items, other: items + other,
-    "trace": _trace,
 }

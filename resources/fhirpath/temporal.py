@@ -58,7 +58,7 @@ def _offset(zone: str | None) -> int | None:
 def compare(left: str, right: str) -> int | None:
     """-1, 0 or 1; None where the precision of one does not say, or one of the two is no date.
 
-    Times of day are compared in UTC where both say their offset, else as they are written: a date has no zone.
+    Times of day are compared in UTC; where only one says its offset nothing is known. Dates have no zone.
     """
     if left == right:
         return 0
@@ -67,6 +67,8 @@ def compare(left: str, right: str) -> int | None:
         return _compare_times(left, right)
     if one[1] is not None and other[1] is not None:
         return compare_parts(_utc(*one), _utc(*other))
+    if one[1] != other[1] and len(one[0]) > 3 and len(other[0]) > 3:
+        return None
     order = compare_parts(one[0], other[0])
     return None if order == 0 and one[1] != other[1] else order
 

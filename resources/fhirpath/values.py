@@ -36,6 +36,9 @@ UCUM = "http://unitsofmeasure.org"
 TRUE: Item = ("System.Boolean", True, None)
 FALSE: Item = ("System.Boolean", False, None)
 
+VOID: Item = ("", {}, None)
+"""`$this` where there is nothing."""
+
 
 def boolean(value: bool | None) -> Items:
     return [] if value is None else [TRUE] if value else [FALSE]
