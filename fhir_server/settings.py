@@ -31,83 +31,94 @@ class Settings(BaseSettings):
     )
 
     host: str = Field(
-        "127.0.0.1",
+        default="127.0.0.1",
         description="Address to listen on. Only loopback is possible as long as no access control is configured.",
     )
-    port: int = Field(8080, ge=0, le=65535, description="TCP port to listen on; 0 takes a free one.")
-    workers: int = Field(1, ge=1, le=64, description="Server processes that share the port.")
+    port: int = Field(default=8080, ge=0, le=65535, description="TCP port to listen on; 0 takes a free one.")
+    workers: int = Field(default=1, ge=1, le=64, description="Server processes that share the port.")
     base_url: str = Field(
-        "",
+        default="",
         description="FHIR base URL as clients see it, used in links and `Location`. "
         "Empty: `http://<host>:<port>/fhir`.",
     )
     data_dir: Path = Field(
-        Path("~/.local/share/fhir-server"),
+        default=Path("~/.local/share/fhir-server"),
         description="Folder of the embedded MongoDB: data, credentials, its log. `make serve` uses `./data`.",
     )
 
     mongodb_uri: SecretStr = Field(
-        SecretStr(""),
+        default=SecretStr(""),
         description="Connection string of a replica set or sharded cluster (MongoDB 4.4 to 8). "
         "Empty: the embedded MongoDB.",
     )
     mongodb_database: str = Field(
-        "fhir", pattern=r"^[A-Za-z0-9_-]{1,38}$", description="Name of the database in MongoDB."
+        default="fhir", pattern=r"^[A-Za-z0-9_-]{1,38}$", description="Name of the database in MongoDB."
     )
     mongodb_timeout_seconds: Seconds = Field(
-        2.0, description="How long a request waits for an unreachable MongoDB before it is answered with 503."
+        default=2.0,
+        description="How long a request waits for an unreachable MongoDB before it is answered with 503.",
     )
     mongodb_pool_size: int = Field(
-        64, ge=1, le=1000, description="Most connections to MongoDB that one worker opens."
+        default=64, ge=1, le=1000, description="Most connections to MongoDB that one worker opens."
     )
     embedded_port: int = Field(
-        0,
+        default=0,
         ge=0,
         le=65535,
         description="Loopback port of the embedded MongoDB; 0 takes a free one and keeps it.",
     )
     embedded_cache_mb: int = Field(
-        1024, ge=256, le=1_000_000, description="WiredTiger cache of the embedded MongoDB, in MiB."
+        default=1024, ge=256, le=1_000_000, description="WiredTiger cache of the embedded MongoDB, in MiB."
     )
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO",
+        default="INFO",
         description="Least severe message that is logged. `DEBUG` adds the texts of exceptions, "
         "which may quote patient data.",
     )
     log_format: Literal["json", "console"] = Field(
-        "json", description="One JSON object per line, or coloured text for a terminal."
+        default="json", description="One JSON object per line, or coloured text for a terminal."
     )
 
     update_create: bool = Field(
-        True, description="PUT to an id that does not exist creates the resource; off: 405."
+        default=True, description="PUT to an id that does not exist creates the resource; off: 405."
     )
     referential_integrity: bool = Field(
-        False,
+        default=False,
         description="On: a write with a dangling literal reference is 422, "
         "and the delete of a referenced resource 409.",
     )
     conditional_delete_multiple: bool = Field(
-        False, description="On: a conditional delete may match several resources; off: 412."
+        default=False, description="On: a conditional delete may match several resources; off: 412."
     )
     conditional_delete_cap: Count = Field(
-        100, description="Most resources that one conditional delete removes; more matches are a 412."
+        default=100, description="Most resources that one conditional delete removes; more matches are a 412."
     )
-    default_count: Count = Field(20, description="Entries of a page where the client gives no `_count`.")
-    max_count: Count = Field(1000, description="Most entries of a page; a larger `_count` is lowered to it.")
+    default_count: Count = Field(
+        default=20, description="Entries of a page where the client gives no `_count`."
+    )
+    max_count: Count = Field(
+        default=1000, description="Most entries of a page; a larger `_count` is lowered to it."
+    )
     default_timezone: ZoneInfo = Field(
-        ZoneInfo("UTC"), description="Time zone (IANA name) of dates in searches that carry none."
+        default=ZoneInfo("UTC"), description="Time zone (IANA name) of dates in searches that carry none."
     )
 
-    max_body_bytes: Bytes = Field(64 * 1024 * 1024, description="Largest request body as sent; more is 413.")
+    max_body_bytes: Bytes = Field(
+        default=64 * 1024 * 1024, description="Largest request body as sent; more is 413."
+    )
     max_inflated_bytes: Bytes = Field(
-        64 * 1024 * 1024, description="Largest request body after gzip is undone; more is 413."
+        default=64 * 1024 * 1024, description="Largest request body after gzip is undone; more is 413."
     )
     request_timeout_seconds: Seconds = Field(
-        120.0, description="Longest time one interaction may take; then it is undone and answered with 503."
+        default=120.0,
+        description="Longest time one interaction may take; then it is undone and answered with 503.",
     )
     shutdown_timeout_seconds: int = Field(
-        10, ge=1, le=600, description="How long requests under way may finish when the server is stopped."
+        default=10,
+        ge=1,
+        le=600,
+        description="How long requests under way may finish when the server is stopped.",
     )
 
     @field_validator("data_dir")
@@ -140,6 +151,10 @@ class Settings(BaseSettings):
             # Not through fields_set: a copy for another port has to derive its own.
             host = f"[{self.host}]" if ":" in self.host else self.host
             self.__dict__["base_url"] = f"http://{host}:{self.port}/fhir"
+
+    def with_changes(self, **changes: Any) -> Settings:
+        """The same choices with some changed; what is derived (`base_url`) is derived anew."""
+        return Settings(**{**{name: getattr(self, name) for name in self.model_fields_set}, **changes})
 
     def environment(self) -> dict[str, str]:
         """What was chosen, as the environment variables from which another process builds the same settings."""

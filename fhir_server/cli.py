@@ -1,0 +1,25 @@
+"""The command line: a list of commands, each in its own file of `fhir_server.commands`."""
+
+from __future__ import annotations
+
+import typer
+
+from fhir_server.commands.serve import serve
+
+app = typer.Typer(
+    name="fhir-server",
+    help="A FHIR R4 server on MongoDB.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(serve)
+
+
+@app.callback()
+def _commands() -> None:
+    """A FHIR R4 server on MongoDB."""
+
+
+if __name__ == "__main__":
+    app()
