@@ -73,8 +73,8 @@ class _Walk:
     def __init__(self) -> None:
         self.issues: list[Issue] = []
 
-    def add(self, code: str, path: str, text: str) -> None:
-        self.issues.append(Issue("error", code, f"{path}: {text}", (path,)))
+    def add(self, code: str, path: str, text: str, severity: str = "error") -> None:
+        self.issues.append(Issue(severity, code, f"{path}: {text}", (path,)))
         if len(self.issues) >= MAX_ISSUES:
             raise _Enough
 
@@ -169,10 +169,7 @@ class _Walk:
 
     def primitive(self, at: _At, value: Any, beside: Any) -> None:
         if value is not _ABSENT:
-            code, text = "value", _value_fault(at, value)
-            if text is None and at.element.binding:
-                code, text = "code-invalid", bindings.code_fault(value, at.element.binding)
-            self.report(code, at.path, text)
+            self.value(at, value)
         if beside is _ABSENT:
             return
         if not isinstance(beside, dict):
@@ -182,6 +179,19 @@ class _Walk:
         if value is _ABSENT and beside and "extension" not in beside:
             self.add("invariant", at.path, "ele-1: there is neither a value nor an extension")
         self.members(beside, "Element", at.path, _BESIDE)
+
+    def value(self, at: _At, value: Any) -> None:
+        if isinstance(value, list):
+            self.add("structure", at.path, f"an array stands where one {at.kind} is expected")
+        elif text := primitives.fault(at.kind, value):
+            self.add("value", at.path, text)
+        elif at.kind == "xhtml" and (narrated := narrative.fault(value)):
+            self.add("value", at.path, narrated.text, narrated.severity)
+        elif at.element.path == "Reference.reference" and at.holder is not None:
+            if text := reference_rules.fault(value, at.holder.targets):
+                self.add("value", at.path, text, reference_rules.severity(value, at.holder.path))
+        elif at.element.binding:
+            self.report("code-invalid", at.path, bindings.code_fault(value, at.element.binding))
 
     def content(self, value: Json, type_name: str, path: str, used: Element | None) -> None:
         """Rules about the object as a whole."""
@@ -221,19 +231,6 @@ _BESIDE = next(iter(registry.elements("Element").values()))
 
 def _takes_extensions(element: Element, name: str) -> bool:
     return registry.is_primitive(element.json_names[name]) and element.takes_extensions
-
-
-def _value_fault(at: _At, value: Any) -> str | None:
-    if isinstance(value, list):
-        return f"an array stands where one {at.kind} is expected"
-    text = primitives.fault(at.kind, value)
-    if text is not None:
-        return text
-    if at.kind == "xhtml":
-        return narrative.fault(value)
-    if at.element.path == "Reference.reference" and at.holder is not None:
-        return reference_rules.fault(value, at.holder.targets)
-    return None
 
 
 def _described(element: Element) -> str:

@@ -20,6 +20,16 @@ _ID = r"[A-Za-z0-9\-.]{1,64}"
 _UNTYPED = r"#\S*|[A-Za-z][A-Za-z0-9+.\-]*:\S+"
 _RELATIVE = re.compile(rf"^([A-Za-z]+)(?:/({_ID})(?:/_history/{_ID})?|\?\S+)\Z")
 _TYPE_BASE = "http://hl7.org/fhir/StructureDefinition/"
+_AS_IN_EXAMPLES = frozenset(
+    {
+        ("DeviceMetric.parent", "DeviceDefinition"),
+        ("DeviceUseStatement.reasonReference", "Procedure"),
+        ("MedicationRequest.dispenseRequest.performer", "Practitioner"),
+        ("Observation.performer", "Encounter"),
+    }
+)
+"""Where examples of the standard itself point to a type that its definitions do not allow: a warning, not an error."""
+
 _uri = re.compile(PATTERNS["uri"])
 
 
@@ -28,6 +38,12 @@ def pattern(targets: tuple[str, ...]) -> str:
     """A pattern of references that are certainly right for those target types (none: any type)."""
     types = "|".join(targets or sorted(registry.resource_types()))
     return rf"^(?:(?:{types})(?:/{_ID}(?:/_history/{_ID})?|\?\S+)|{_UNTYPED})\Z"
+
+
+def severity(reference: str, element: str) -> str:
+    """How bad a wrong target is: a `warning` where the standard's own examples have it at that element path."""
+    named = reference.partition("/")[0]
+    return "warning" if (element, named) in _AS_IN_EXAMPLES else "error"
 
 
 def fault(reference: str, targets: tuple[str, ...]) -> str | None:

@@ -70,7 +70,7 @@ def fits(resource: Json) -> bool:
 
 
 def _is_clean(body: bytes) -> bool:
-    if b"{}" in body or b"[]" in body or b'""' in body or b":-0" in body:
+    if b"{}" in body or b"[]" in body or b':""' in body or b'[""' in body or b',""' in body or b":-0" in body:
         return False
     if b'{"id":' in body and _ID_ONLY.search(body):
         return False
