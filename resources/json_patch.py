@@ -100,9 +100,9 @@ class _Bounds:
     def check(self, index: int, operation: Json, document: Any) -> None:
         op, target = operation["op"], operation["path"].count("/")
         if op in {"add", "replace"}:
-            self._check_depth(index, target + _measure(operation["value"])[0])
+            self._check_depth(index, target + measure(operation["value"])[0])
         elif op == "copy" or (op == "move" and target > operation["from"].count("/")):
-            depth, weight = _measure(_peek(document, operation["from"]))
+            depth, weight = measure(_peek(document, operation["from"]))
             self._check_depth(index, target + depth)
             self.weight += weight
             if self.weight > MAX_WEIGHT:
@@ -126,7 +126,7 @@ def _peek(document: Any, pointer: str) -> Any:
         return None
 
 
-def _measure(value: Any) -> tuple[int, int]:
+def measure(value: Any) -> tuple[int, int]:
     """Levels and weight of a JSON value, without recursion; stops where either is too much."""
     depth = weight = 0
     level = [value]
