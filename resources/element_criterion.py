@@ -106,6 +106,22 @@ def _check(syntax: Syntax, tokens: list[Token]) -> None:
         raise syntax.unexpected("the rest of the criterion")
 
 
+def _check_inner(syntax: Syntax, tokens: list[Token]) -> None:
+    """A criterion inside the criterion must compare: the engine takes an element that is false for true."""
+    opened: list[tuple[bool, int]] = []
+    for index, token in enumerate(tokens):
+        if token.source == "(":
+            opened.append((index > 0 and tokens[index - 1].source in {"where", "exists", "all"}, index))
+        elif token.source == ")":
+            iterates, start = opened.pop()
+            inner = tokens[start + 1 : index]
+            compares = any(
+                each.is_operator or each.text in {"=", "!=", "<", ">", "<=", ">="} for each in inner
+            )
+            if iterates and inner and not compares and inner[-1].source != ")":
+                raise syntax.unexpected("a comparison, such as '= true',", token)
+
+
 def _check_called(token: Token) -> None:
     if token.source not in _BEFORE_PARENTHESIS:
         known = ", ".join(sorted(_FUNCTIONS))

@@ -43,6 +43,7 @@ def criterion(text: str) -> Criterion:
         ("type.coding.count() = 2", True),
         ("type.coding[1].code = 'SS'", True),
         ("type.coding.all(code.exists())", True),
+        ("type.coding.where(userSelected = true).exists()", False),
         ("period.start >= @2020", None),
         ("period.start > @2019-12-31", True),
         ("period.end.empty()", True),
@@ -113,6 +114,8 @@ def test_primitives_and_numbers_with_a_spelling() -> None:
         "type.coding.combine(type.coding).exists()",
         "(" * 11 + "true" + ")" * 11,
         "nonsense()",
+        "type.coding.where(userSelected).exists()",
+        "type.coding.exists(userSelected)",
     ],
 )
 def test_what_is_not_let_through(text: str) -> None:
