@@ -42,7 +42,7 @@ def exact(value: Any) -> Any:
 
 def _options() -> dict[str, Any]:
     """The functions of FHIR that the engine lacks."""
-    nullary = {0: []}
+    nullary: dict[int, list[str]] = {0: []}
     return {
         "userInvocationTable": {
             "hasValue": {"fn": _has_value, "arity": nullary},
