@@ -7,7 +7,9 @@ import pytest
 
 from capability.statement import capability_statement
 from capability.table import TABLE, Capability, Operation
-from resources import registry
+from resources import definitions, registry
+from resources.fhirpath import compile_check
+from resources.validation import validate
 
 Json = dict[str, Any]
 
@@ -136,5 +138,29 @@ def test_its_name_can_be_used_by_machines(statement: Json) -> None:
 
 
 def test_is_valid_by_the_servers_own_validator(statement: Json) -> None:
-    validation = pytest.importorskip("resources.validation", reason="the validator is not there yet")
-    assert [i for i in validation.validate(statement) if i.severity in {"error", "fatal"}] == []
+    assert validate(statement) == []
+
+
+def broken(statement: Json) -> set[str]:
+    """The keys of the constraints of R4 that do not hold."""
+    rest = statement["rest"][0]
+    parts = {"": [statement], ".rest": [rest], ".rest.resource": rest["resource"]}
+    return {
+        rule["key"]
+        for path, elements in parts.items()
+        for rule in definitions.read("invariants")["CapabilityStatement" + path]
+        for element in elements
+        if not compile_check(rule["expression"], "CapabilityStatement" + path)(element, statement)
+    }
+
+
+def test_keeps_the_constraints_of_the_standard(statement: Json) -> None:
+    assert broken(statement) == set()
+
+
+def test_the_constraints_can_be_broken() -> None:
+    wrong = stated()
+    wrong["rest"][0]["resource"][0]["searchParam"] *= 2
+    wrong["rest"][0]["resource"].append(wrong["rest"][0]["resource"][1])
+    del wrong["implementation"]
+    assert broken(wrong) == {"cpb-9", "cpb-12", "cpb-14"}
