@@ -2,33 +2,91 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import secrets
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 from typing import Any
 
+import structlog
 from fastapi import FastAPI
 from pymongo import AsyncMongoClient
 
+from capability.openapi import openapi
+from capability.table import SYSTEM_INTERACTIONS, TABLE, TYPE_INTERACTIONS
+from fhir_server.audit.event import Source
+from fhir_server.audit.writer import AuditWriter
+from fhir_server.context import Context
+from fhir_server.rest.endpoint import FhirEndpoint
 from fhir_server.rest.health import health_routes
 from fhir_server.rest.metrics import Metrics, metrics_route
+from fhir_server.search.site import Site
 from fhir_server.settings import Settings
+from fhir_server.store.store import Store
+from resources.outcome import FHIRError
+
+BASE = "/fhir"
+PATIENCE = 30
+"""Seconds to wait for MongoDB when the server starts"""
+
+log = structlog.get_logger()
 
 
 def create_app(settings: Settings) -> FastAPI:
     """The server as an ASGI application; its lifespan opens and closes the connections to MongoDB."""
-    timeout = round(settings.mongodb_timeout_seconds * 1000)
-    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
-        settings.mongodb_uri.get_secret_value(), serverSelectionTimeoutMS=timeout, tz_aware=True
-    )
-
-    async def ping() -> None:
-        await client.admin.command("ping")
+    store = open_store(settings)
+    metrics = Metrics(TYPE_INTERACTIONS | SYSTEM_INTERACTIONS, TABLE.types)
+    endpoint = FhirEndpoint(metrics)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        endpoint.serve(await open_context(settings, store))
         yield
-        await client.close()
+        await store.close()
 
-    app = FastAPI(lifespan=lifespan)
-    app.router.routes += [*health_routes(ping), metrics_route(Metrics((), ()))]
+    app = FastAPI(lifespan=lifespan, title="FHIR R4 server", version=version("fhir-server"), redoc_url=None)
+    document = openapi(base_url=settings.base_url, title=app.title, version=app.version)
+    app.openapi = lambda: document  # type: ignore[method-assign]  # how FastAPI is given another document
+    app.router.routes += [*health_routes(store.ping), metrics_route(metrics)]
+    app.mount(BASE, endpoint)
     return app
+
+
+def open_store(settings: Settings) -> Store:
+    """The store on the MongoDB that the settings name; connects at first use."""
+    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
+        settings.mongodb_uri.get_secret_value(),
+        serverSelectionTimeoutMS=round(settings.mongodb_timeout_seconds * 1000),
+        maxPoolSize=settings.mongodb_pool_size,
+        tz_aware=True,
+    )
+    return Store(client, settings.mongodb_database)
+
+
+async def open_context(settings: Settings, store: Store) -> Context:
+    """What interactions are given; waits for MongoDB, and raises its 503 when it does not come."""
+    site = Site(settings.base_url, settings.default_timezone)
+    source = Source(f"fhir-server {version('fhir-server')} on {socket.gethostname()}", settings.base_url)
+    return Context(
+        settings=settings,
+        store=store,
+        audit=AuditWriter(store, source, site),
+        site=site,
+        secret=await _prepared(store),
+    )
+
+
+async def _prepared(store: Store) -> bytes:
+    for attempt in range(PATIENCE):
+        try:
+            await store.prepare()
+            return await store.secret(secrets.token_bytes(32))
+        except FHIRError as fault:
+            if attempt == PATIENCE - 1:
+                raise
+            log.warning("waiting_for_mongodb", pid=os.getpid(), reason=str(fault))
+            await asyncio.sleep(1)
+    raise AssertionError

@@ -15,6 +15,7 @@ from resources.codec import Json
 
 if TYPE_CHECKING:
     from fhir_server.audit.writer import AuditWriter
+    from fhir_server.search.site import Site
     from fhir_server.settings import Settings
     from fhir_server.store.store import Store
 
@@ -65,6 +66,13 @@ class FhirRequest:
     assigned_id: str | None = None
     """The id a create inside a transaction was given before, so that others could refer to it"""
 
+    path: str = ""
+    """What was asked for, while it is not known which interaction that is"""
+
+    def parameter(self, name: str) -> str | None:
+        """The last value of a query parameter."""
+        return next((value for key, value in reversed(self.query) if key == name), None)
+
     @property
     def where(self) -> str:
         """`Patient/1`, `Patient` or `the whole system`, for messages."""
@@ -89,6 +97,8 @@ class Result:
     outcome: Json | None = None
     """An OperationOutcome that goes along (information, warnings)"""
     headers: Mapping[str, str] = field(default_factory=dict)
+    also: tuple[str, ...] = ()
+    """Further versions the interaction wrote or showed, `Patient/1/_history/2`, for the audit trail"""
     patients: tuple[str, ...] = ()
     """`Patient/…` references the access was about, for the audit trail"""
 
@@ -107,7 +117,12 @@ class Context:
     settings: Settings
     store: Store
     audit: AuditWriter
-    base_url: str
-    """Without a slash at its end, for example http://127.0.0.1:8080/fhir"""
+    site: Site
+    """Base URL and time zone"""
     secret: bytes
     """Signs paging cursors; the same in every worker"""
+
+    @property
+    def base_url(self) -> str:
+        """Without a slash at its end, for example http://127.0.0.1:8080/fhir"""
+        return self.site.base_url

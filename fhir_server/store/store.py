@@ -21,9 +21,11 @@ from fhir_server.store.faults import WriteConflict, faults, translated
 from fhir_server.store.indexes import HISTORY, Collections
 from fhir_server.store.locks import KeyedLocks
 from fhir_server.store.unit import AUDIT, Unit, Write
+from resources.outcome import FHIRError
 
 DURABLE = WriteConcern(w="majority", j=True)
 LOCKS = "_locks"
+SERVER = "_server"
 LOCK_LIFE = datetime.timedelta(hours=1)
 
 
@@ -102,15 +104,21 @@ class Store:
     # Writing
 
     @asynccontextmanager
-    async def unit(self, *, transaction: bool = False, locks: Sequence[str] = ()) -> AsyncIterator[Unit]:
+    async def unit(
+        self, *, transaction: bool = False, locks: Sequence[str] = (), types: Sequence[str] = ()
+    ) -> AsyncIterator[Unit]:
         """A unit of work. With `transaction` its reads and writes see and form one MongoDB transaction;
-        no two units that hold a common key in `locks` run at the same time, on any server.
+        no two units that hold a common key in `locks` run at the same time, on any server. `types` are
+        the resource types it may write: their collections cannot come into being inside a transaction.
 
         Whoever asks for the unit calls `commit`; without it nothing is written.
         """
         if not transaction:
             yield Unit(self)
             return
+        with faults():
+            for resource_type in types:
+                await self.collections.ensure(resource_type)
         keys = sorted({hashlib.sha256(lock.encode()).hexdigest() for lock in locks})
         async with self._keyed.hold(keys), self.client.start_session() as session:
             with faults():
@@ -130,6 +138,14 @@ class Store:
         with faults():
             await self.database[LOCKS].create_index("until", expireAfterSeconds=0)
             await self.collections.ensure(AUDIT)
+
+    async def secret(self, proposal: bytes) -> bytes:
+        """The secret that all servers on this database share; the first one's proposal."""
+        with faults():
+            kept = await self.database[SERVER].find_one_and_update(
+                {"_id": "secret"}, {"$setOnInsert": {"value": proposal}}, upsert=True, return_document=True
+            )
+        return bytes(kept["value"])
 
     async def append(self, events: Sequence[Document]) -> None:
         """Stores AuditEvents of accesses that wrote nothing; returns when they are durable."""
@@ -151,8 +167,10 @@ class Store:
         try:
             await self._commit_together(units)
         except Exception as fault:
-            if len(units) == 1:
-                return [translated(fault)]
+            meant = translated(fault)
+            # After a lost connection nobody knows what was committed: to try again could write twice.
+            if len(units) == 1 or isinstance(meant, FHIRError) and meant.status == 503:
+                return [meant] * len(units)
             return [(await self._commit_batch([unit]))[0] for unit in units]
         return [None] * len(units)
 

@@ -38,6 +38,7 @@ class Unit:
         self.writes: list[Write] = []
         self.events: list[Document] = []
         self._known: dict[tuple[str, str], Document | None] = {}
+        self._staged: dict[tuple[str, str], Document] = {}
 
     async def current(self, resource_type: str, logical_id: str) -> Document | None:
         """The current document, as this unit sees it, or None; deleted ones have `deleted`."""
@@ -62,6 +63,16 @@ class Unit:
         """Adds a write to the unit; nothing reaches the database before `commit` (or `flush`)."""
         self.writes.append(Write(resource_type, document, previous))
         self._known[resource_type, document["_id"]] = document
+        self._staged[resource_type, document["_id"]] = document
+
+    def stages(self, resource_type: str, logical_id: str) -> bool:
+        """Whether this unit writes a current version of the resource."""
+        staged = self._staged.get((resource_type, logical_id))
+        return staged is not None and "deleted" not in staged
+
+    def stages_deletion(self, resource_type: str, logical_id: str) -> bool:
+        staged = self._staged.get((resource_type, logical_id))
+        return staged is not None and "deleted" in staged
 
     def record(self, event: Document) -> None:
         """Adds an AuditEvent document to the unit."""

@@ -1,0 +1,115 @@
+"""Writes the AuditEvent of each access: with the write it is about, or before the answer leaves.
+
+An access whose event cannot be written is refused: the store's 503 reaches the caller instead of the answer.
+
+http://hl7.org/fhir/R4/auditevent.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from fhir_server.audit.codes import outcome_of
+from fhir_server.audit.event import Access, Source, audit_event, description
+from fhir_server.context import FhirRequest, Result
+from fhir_server.search.index import search_document
+from fhir_server.store.documents import Document, document, new_id, now, stamped
+
+if TYPE_CHECKING:
+    from fhir_server.search.site import Site
+    from fhir_server.store.store import Store
+    from fhir_server.store.unit import Unit
+    from resources.codec import Json
+    from resources.outcome import FHIRError
+
+METHODS = {"search-type": "GET", "create": "POST", "update": "PUT", "patch": "PATCH", "delete": "DELETE"}
+
+
+class AuditWriter:
+    """Makes AuditEvents and brings them into the store."""
+
+    def __init__(self, store: Store, source: Source, site: Site) -> None:
+        self._store = store
+        self._source = source
+        self._site = site
+
+    def success(self, unit: Unit, request: FhirRequest, result: Result) -> None:
+        """Adds the event of an interaction to the unit of work that it commits with."""
+        moment = now()
+        access = Access(
+            interaction=request.interaction,
+            recorded=moment,
+            outcome="0",
+            source=self._source,
+            agent=request.agent,
+            request_id=request.request_id,
+            resource_type=request.resource_type,
+            id=request.id,
+            version=request.version_id,
+            query=asked(request, self._site.base_url),
+            entities=_entities(request, result),
+            patients=tuple(_patients(result)),
+        )
+        unit.record(self._stored(access))
+
+    async def failure(self, request: FhirRequest, fault: FHIRError) -> None:
+        """Stores the event of an interaction that was refused or failed."""
+        access = Access(
+            interaction=request.interaction or None,
+            recorded=now(),
+            outcome=outcome_of(fault.status),
+            outcome_desc=description(fault.issues),
+            source=self._source,
+            agent=request.agent,
+            request_id=request.request_id,
+            resource_type=request.resource_type,
+            id=request.id,
+            version=request.version_id,
+            query=asked(request, self._site.base_url),
+        )
+        await self._store.append([self._stored(access)])
+
+    def _stored(self, access: Access) -> Document:
+        event = stamped(audit_event(access), new_id(), 1, access.recorded)
+        return document(event, search_document(event, self._site), access.recorded)
+
+
+def asked(request: FhirRequest, base_url: str) -> str | None:
+    """Method and URL of a request that carries criteria; None for one that names its resource by id."""
+    if not request.interaction:
+        return f"{base_url}/{request.path}"
+    if not request.query and request.if_none_exist is None and request.interaction != "search-type":
+        return None
+    where = "/".join(part for part in (base_url, request.resource_type, request.id) if part)
+    query = f"?{urlencode(request.query)}" if request.query else ""
+    condition = f" If-None-Exist: {request.if_none_exist}" if request.if_none_exist else ""
+    return f"{METHODS.get(request.interaction, 'GET')} {where}{query}{condition}"
+
+
+def _entities(request: FhirRequest, result: Result) -> tuple[str, ...]:
+    return (*((result.location,) if result.location else ()), *result.also)
+
+
+def _patients(result: Result) -> dict[str, None]:
+    """The patients an answer is about, each once: of the resource, or of those in a Bundle."""
+    found: dict[str, None] = dict.fromkeys(result.patients)
+    resource = result.resource
+    if resource is None:
+        return found
+    if resource["resourceType"] == "Bundle" and resource.get("type") in {"searchset", "history"}:
+        for entry in resource.get("entry", ()):
+            if "resource" in entry:
+                found.update(dict.fromkeys(patients_of(entry["resource"])))
+    else:
+        found.update(dict.fromkeys(patients_of(resource)))
+    return found
+
+
+def patients_of(resource: Json) -> list[str]:
+    """The patient a resource is, or names as its subject, patient or beneficiary."""
+    if resource["resourceType"] == "Patient" and "id" in resource:
+        return [f"Patient/{resource['id']}"]
+    named: list[Any] = [resource.get(name) for name in ("subject", "patient", "beneficiary")]
+    references = [each.get("reference") for each in named if isinstance(each, dict)]
+    return [text for text in references if isinstance(text, str) and text.startswith("Patient/")]

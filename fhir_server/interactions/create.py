@@ -1,0 +1,28 @@
+"""The create interaction. http://hl7.org/fhir/R4/http.html#create"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fhir_server.context import Context, FhirRequest, Result
+from fhir_server.interactions.preconditions import criteria_of, matches
+from fhir_server.interactions.write import accepted, existing, stage_version
+from fhir_server.store.documents import new_id
+
+if TYPE_CHECKING:
+    from fhir_server.store.unit import Unit
+
+
+async def create(ctx: Context, request: FhirRequest, unit: Unit) -> Result:
+    """Stores a new resource under an id of the server's; with If-None-Exist only if nothing matches.
+
+    201 with the resource, or 200 with the one that matched; 412 if several do.
+    """
+    assert request.resource_type is not None
+    resource = accepted(request)
+    criteria = criteria_of(request)
+    if criteria is not None:
+        found = await matches(ctx, unit, request.resource_type, criteria)
+        if found:
+            return existing(request.resource_type, found[0])
+    return await stage_version(ctx, unit, resource, request.assigned_id or new_id(), None)

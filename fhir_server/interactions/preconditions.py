@@ -1,0 +1,91 @@
+"""If-Match, If-None-Match and the criteria of conditional interactions.
+
+http://hl7.org/fhir/R4/http.html#concurrency, #cond-update, #ccreate
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+from fhir_server.context import Context, FhirRequest
+from fhir_server.interactions.etags import ANY
+from fhir_server.search import clauses, query
+from resources.outcome import bad_request, multiple_matches, precondition_failed
+
+if TYPE_CHECKING:
+    from fhir_server.store.documents import Document
+    from fhir_server.store.unit import Unit
+
+
+def check_if_match(request: FhirRequest, current: Document | None) -> None:
+    """412 unless the current version is one of those in If-Match."""
+    if request.if_match is None:
+        return
+    if current is None or "deleted" in current:
+        raise precondition_failed(f"If-Match: {request.where} does not exist")
+    version = str(current["v"])
+    if ANY not in request.if_match and version not in request.if_match:
+        asked = ", ".join(sorted(request.if_match))
+        text = f"If-Match: {request.where} is at version {version}, not at {asked}. Read it again, then repeat"
+        raise precondition_failed(text)
+
+
+def check_if_none_match(request: FhirRequest, current: Document | None) -> None:
+    """412 on a write when what must not exist exists (`If-None-Match: *`), or is at a version named."""
+    if request.if_none_match is None or current is None or "deleted" in current:
+        return
+    if ANY in request.if_none_match or str(current["v"]) in request.if_none_match:
+        raise precondition_failed(f"If-None-Match: {request.where} exists, at version {current['v']}")
+
+
+def criteria_of(request: FhirRequest) -> tuple[tuple[str, str], ...] | None:
+    """The search criteria of a conditional interaction; None when the request names its resource by id."""
+    if request.interaction == "create":
+        return None if request.if_none_exist is None else parsed(request.if_none_exist)
+    return None if request.id is not None else request.query
+
+
+def parsed(text: str) -> tuple[tuple[str, str], ...]:
+    """`identifier=a|b&active=true`, also with a leading `Patient?`, as name and value pairs."""
+    text = text.split("?", 1)[-1]
+    try:
+        pairs = tuple(parse_qsl(text, keep_blank_values=True, strict_parsing=True, errors="strict"))
+    except ValueError:
+        raise bad_request(f"'{text[:200]}' is not a search: name=value&name=value was expected") from None
+    return pairs
+
+
+def criteria_search(ctx: Context, resource_type: str, criteria: tuple[tuple[str, str], ...]) -> clauses.Search:
+    """The parsed criteria; 412 when they select nothing in particular."""
+    search = clauses.parse(resource_type, list(criteria), lenient=False)
+    if not search.clauses:
+        raise precondition_failed(
+            f"The criteria of a conditional interaction on {resource_type} name no search parameter"
+        )
+    return search
+
+
+async def matches(
+    ctx: Context, unit: Unit, resource_type: str, criteria: tuple[tuple[str, str], ...], *, most: int = 1
+) -> list[Document]:
+    """The current documents that match; 412 when they are more than `most`.
+
+    http://hl7.org/fhir/R4/http.html#ccreate
+    """
+    search = criteria_search(ctx, resource_type, criteria)
+    found = await unit.find(resource_type, query.filter_of(search, ctx.site), limit=most + 1)
+    if len(found) > most:
+        raise multiple_matches("&".join(f"{name}={value}" for name, value in criteria), len(found))
+    return found
+
+
+def lock_keys(ctx: Context, resource_type: str, criteria: tuple[tuple[str, str], ...]) -> list[str]:
+    """The key under which interactions with the same criteria take turns: that of the identifier where
+    there is one, so that criteria which say more about the same identifier take turns, too.
+    """
+    search = criteria_search(ctx, resource_type, criteria)
+    by_identifier = [clause for clause in criteria if clause[0] == "identifier"]
+    if by_identifier and len(by_identifier) < len(criteria):
+        search = criteria_search(ctx, resource_type, tuple(by_identifier))
+    return [f"criteria {resource_type}?{search.normalized()}"]

@@ -1,0 +1,92 @@
+"""What create, update, patch and delete have in common: judging a body, and staging a new version."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING
+
+from fhir_server.context import Context, FhirRequest, Result
+from fhir_server.interactions import integrity
+from fhir_server.search.index import search_document
+from fhir_server.store.documents import Document, document, now, stamped, tombstone
+from resources import codec, validation
+from resources.outcome import bad_request
+
+if TYPE_CHECKING:
+    from fhir_server.store.unit import Unit
+    from resources.codec import Json
+
+def accepted(request: FhirRequest) -> Json:
+    """The body of the request as a valid resource of the type in the URL, or a 400 / 422.
+
+    http://hl7.org/fhir/R4/http.html#create
+    """
+    resource = request.resource
+    if resource is None:
+        raise bad_request(f"A {request.resource_type} was expected in the body, which is empty")
+    found = resource.get("resourceType")
+    if found != request.resource_type:
+        text = f"The body is of type {str(found)[:64]!r}, the URL says {request.resource_type}"
+        raise bad_request(text, "resourceType")
+    if not request.validated:
+        validation.check(resource)
+    return resource
+
+
+async def stage_version(
+    ctx: Context, unit: Unit, resource: Json, logical_id: str, previous: Document | None
+) -> Result:
+    """Stages the next version of a resource and says what it will be."""
+    version = 1 if previous is None else previous["v"] + 1
+    moment = after(previous)
+    whole = stamped(resource, logical_id, version, moment)
+    if ctx.settings.referential_integrity:
+        await integrity.check_targets(unit, whole)
+    values = search_document(whole, ctx.site)
+    unit.stage(whole["resourceType"], document(whole, values, moment), previous)
+    return Result(
+        201 if previous is None or "deleted" in previous else 200,
+        resource=whole,
+        resource_type=whole["resourceType"],
+        id=logical_id,
+        version=version,
+        last_modified=moment,
+        created=previous is None or "deleted" in previous,
+    )
+
+
+def stage_deletion(unit: Unit, resource_type: str, current: Document) -> Result:
+    """Stages the version that says that a resource is deleted."""
+    moment = after(current)
+    version = current["v"] + 1
+    unit.stage(resource_type, tombstone(current["_id"], version, moment), current)
+    return Result(204, resource_type=resource_type, id=current["_id"], version=version, last_modified=moment)
+
+
+def unchanged(current: Document, resource: Json) -> bool:
+    """Whether `resource` says, to the digit, what the current version says."""
+    if "r" not in current:
+        return False
+    again = stamped(resource, current["_id"], current["v"], current["t"])
+    return codec.encode(again) == codec.encode(current["r"])
+
+
+def existing(resource_type: str, current: Document, status: int = 200) -> Result:
+    """The result of an interaction that leaves (or finds) a current version as it is."""
+    return Result(
+        status,
+        resource=current.get("r"),
+        resource_type=resource_type,
+        id=current["_id"],
+        version=current["v"],
+        last_modified=current["t"],
+        changed=False,
+    )
+
+
+def after(previous: Document | None) -> datetime.datetime:
+    """The present instant, but later than that of the superseded version also when the clock went back."""
+    moment = now()
+    if previous is not None and moment <= previous["t"]:
+        moment = previous["t"] + datetime.timedelta(milliseconds=1)
+    return moment

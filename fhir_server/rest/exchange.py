@@ -1,0 +1,108 @@
+"""One HTTP request and its response, as plain values: what the rest of `rest` works on."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+from resources.outcome import FHIRError, bad_request, too_large
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Pairs = tuple[tuple[str, str], ...]
+
+
+@dataclass(slots=True, frozen=True)
+class HttpRequest:
+    """Method, path below the base (as segments), decoded query and headers (lower-case names)."""
+
+    method: str
+    segments: tuple[str, ...]
+    query: Pairs
+    headers: dict[str, str]
+    address: str | None
+
+    def parameter(self, name: str) -> str | None:
+        """The last value of a query parameter."""
+        return next((value for key, value in reversed(self.query) if key == name), None)
+
+
+@dataclass(slots=True)
+class HttpResponse:
+    """What goes back; `headers` must hold no control characters (`headers.safe` sees to it)."""
+
+    status: int
+    body: bytes = b""
+    media_type: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def head(scope: Scope) -> HttpRequest:
+    """The request of an ASGI scope, without its body. Never fails: a broken query is judged by `understood`."""
+    below = scope["path"][len(scope.get("root_path", "")) :]
+    client = scope.get("client")
+    return HttpRequest(
+        method=scope["method"],
+        segments=tuple(segment for segment in below.split("/") if segment),
+        query=(),
+        headers={name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]},
+        address=client[0] if client else None,
+    )
+
+
+MAX_PARAMETERS = 1000
+
+
+def pairs(text: str, what: str = "query") -> Pairs:
+    """A query string or form as decoded (name, value) pairs; 400 if it is not UTF-8 or holds too many."""
+    try:
+        return tuple(
+            parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
+        )
+    except UnicodeDecodeError:
+        raise bad_request(f"The {what} is not UTF-8 when its %-escapes are undone") from None
+    except ValueError:
+        raise bad_request(f"The {what} has more than {MAX_PARAMETERS} parameters") from None
+
+
+async def body(scope: Scope, receive: Receive, limit: int) -> bytes:
+    """The whole body; 413 as soon as it is, or says it is, larger than `limit` bytes."""
+    for name, value in scope["headers"]:
+        if name.lower() == b"content-length" and value.isdigit() and int(value[:18]) > limit:
+            raise _too_large(limit)
+    chunks: list[bytes] = []
+    size = 0
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(limit)
+        chunks.append(chunk)
+        more = message.get("more_body", False)
+    return b"".join(chunks)
+
+
+class Disconnected(Exception):
+    """The client left before its request was complete: there is nobody to answer."""
+
+
+def _too_large(limit: int) -> FHIRError:
+    return too_large(f"The body is larger than the {limit:,} bytes this server takes (FHIR_SERVER_MAX_BODY_BYTES)")
+
+
+async def respond(send: Send, response: HttpResponse, *, with_body: bool = True) -> None:
+    """Sends a response; without body (HEAD) its Content-Length still says how long it would be."""
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()]
+    if response.media_type is not None:
+        headers.append((b"content-type", response.media_type.encode("latin-1")))
+    if response.status not in {204, 304}:
+        headers.append((b"content-length", str(len(response.body)).encode()))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body if with_body else b""})

@@ -1,0 +1,112 @@
+"""Result → HTTP response: status, headers and as much of the body as the caller wants.
+
+http://hl7.org/fhir/R4/http.html#ops, http://hl7.org/fhir/R4/http.html#return
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fhir_server.interactions.etags import etag
+from fhir_server.rest import binary, headers, summary
+from fhir_server.rest.exchange import HttpRequest, HttpResponse
+from resources import codec
+from resources.outcome import FHIRError, information
+
+if TYPE_CHECKING:
+    from fhir_server.context import Context, FhirRequest, Result
+    from fhir_server.rest.negotiation import Format
+    from resources.codec import Json
+
+CHANGES = {"create", "update", "patch"}
+SEARCHES = {"search-type"}
+
+
+def represented(
+    ctx: Context, http: HttpRequest, request: FhirRequest, result: Result, wanted: Format
+) -> HttpResponse:
+    """The response to an interaction that went well."""
+    fields = _headers(ctx, request, result)
+    if result.status in {204, 304}:
+        return _without_resource(request, result, fields, wanted)
+    if request.interaction in CHANGES:
+        return _written(http, request, result, fields, wanted)
+    assert result.resource is not None
+    if request.interaction in {"read", "vread"} and _raw_binary(http, request):
+        return binary.raw_response(result.resource, fields)
+    return _fhir(result.status, subset(request, result.resource), fields, wanted)
+
+
+def _headers(ctx: Context, request: FhirRequest, result: Result) -> dict[str, str]:
+    fields = dict(result.headers)
+    if result.version is not None:
+        fields["ETag"] = etag(result.version)
+    if result.last_modified is not None:
+        fields["Last-Modified"] = headers.http_date(result.last_modified)
+    if request.interaction in CHANGES and result.location is not None:
+        fields["Location"] = f"{ctx.base_url}/{result.location}"
+    return fields
+
+
+def _written(
+    http: HttpRequest, request: FhirRequest, result: Result, fields: dict[str, str], wanted: Format
+) -> HttpResponse:
+    """http://hl7.org/fhir/R4/http.html#return: the resource, unless the caller prefers less."""
+    assert result.resource is not None
+    preferred = request.prefer.return_
+    if preferred == "minimal":
+        return HttpResponse(result.status, headers=fields)
+    if preferred == "OperationOutcome":
+        text = f"{result.location} was {_done(request, result)}"
+        return _fhir(result.status, result.outcome or information(text), fields, wanted)
+    return _fhir(result.status, subset(request, result.resource), fields, wanted)
+
+
+def _done(request: FhirRequest, result: Result) -> str:
+    if not result.changed:
+        return "there already; nothing was changed"
+    return "created" if result.created else "updated"
+
+
+def _without_resource(
+    request: FhirRequest, result: Result, fields: dict[str, str], wanted: Format
+) -> HttpResponse:
+    if result.status == 204 and request.prefer.return_ == "OperationOutcome":
+        text = f"{request.where} is deleted" if result.changed else f"{request.where}: nothing was there to delete"
+        return _fhir(200, result.outcome or information(text), fields, wanted)
+    return HttpResponse(result.status, headers=fields)
+
+
+def subset(request: FhirRequest, resource: Json) -> Json:
+    """The resource, or the resources of a Bundle, as `_summary` and `_elements` want them.
+
+    http://hl7.org/fhir/R4/search.html#summary
+    """
+    mode = request.parameter("_summary")
+    names = request.parameter("_elements")
+    if mode is None and names is None:
+        return resource
+    if mode is not None:
+        if mode == "count" and request.interaction in SEARCHES:
+            return resource
+        resource = summary.apply_summary(resource, mode)
+    if names is not None:
+        resource = summary.apply_elements(resource, [name.strip() for name in names.split(",")])
+    return resource
+
+
+def _raw_binary(http: HttpRequest, request: FhirRequest) -> bool:
+    """A Binary goes out as FHIR only to who asks for FHIR. http://hl7.org/fhir/R4/binary.html#rest"""
+    if request.resource_type != "Binary" or http.parameter("_format") is not None:
+        return False
+    return "json" not in http.headers.get("accept", "")
+
+
+def _fhir(status: int, resource: Json, fields: dict[str, str], wanted: Format) -> HttpResponse:
+    body = codec.encode_pretty(resource) if wanted.pretty else codec.encode(resource)
+    return HttpResponse(status, body, wanted.media_type, fields)
+
+
+def refused(fault: FHIRError, wanted: Format) -> HttpResponse:
+    """An error as response: its OperationOutcome under its status. The one place where that is done."""
+    return _fhir(fault.status, fault.outcome(), {k: headers.safe(v) for k, v in fault.headers.items()}, wanted)

@@ -1,0 +1,120 @@
+"""HTTP request → FhirRequest. http://hl7.org/fhir/R4/http.html#general"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from fhir_server.context import Agent, Context, FhirRequest
+from fhir_server.interactions.etags import version_ids
+from fhir_server.rest import binary, headers, negotiation
+from fhir_server.rest.exchange import HttpRequest, Receive, Scope, body, pairs
+from fhir_server.system.routing import Target, route
+from resources import codec
+from resources.outcome import FHIRError, bad_request, not_supported
+
+WITH_BODY = {"create", "update", "patch", "transaction", "batch"}
+PATCH_TYPES = "application/json-patch+json (JSON Patch) or application/fhir+json (FHIRPath Patch)"
+
+
+@dataclass(slots=True, frozen=True)
+class Asked:
+    """An HTTP request that was understood."""
+
+    request: FhirRequest
+    format: negotiation.Format
+
+
+def unknown(http: HttpRequest, request_id: str) -> FhirRequest:
+    """What is known of a request before it is understood: enough for the audit trail."""
+    return FhirRequest("", agent=agent(http), request_id=request_id, path="/".join(http.segments))
+
+
+def agent(http: HttpRequest) -> Agent:
+    return Agent(address=http.address, user_agent=http.headers.get("user-agent", "")[:200] or None)
+
+
+async def understood(
+    ctx: Context, http: HttpRequest, request: FhirRequest, scope: Scope, receive: Receive
+) -> Asked:
+    """Fills `request` step by step, so that the audit trail of a refusal says as much as was understood."""
+    target = _target(http)
+    request.interaction = target.interaction
+    request.resource_type, request.id, request.version_id = target.resource_type, target.id, target.version_id
+    query = pairs(scope["query_string"].decode("latin-1"))
+    request.query = query
+    wanted = negotiation.response_format(query, http.headers.get("accept"))
+    _read_headers(request, http.headers)
+    if request.interaction in WITH_BODY:
+        raw = await _inflated(ctx, http, scope, receive)
+        _put_body(request, http, raw)
+    elif http.method == "POST":
+        negotiation.check_form(http.headers.get("content-type"))
+        raw = await _inflated(ctx, http, scope, receive)
+        request.query = query + pairs(_text(raw), "form")
+    return Asked(request, wanted)
+
+
+def _target(http: HttpRequest) -> Target:
+    if http.method == "POST" and not http.segments:
+        return Target("transaction")  # or batch: the body says
+    return route(http.method, list(http.segments))
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as fault:
+        raise bad_request(f"The form is not UTF-8: byte {fault.start} is not valid") from None
+
+
+async def _inflated(ctx: Context, http: HttpRequest, scope: Scope, receive: Receive) -> bytes:
+    raw = await body(scope, receive, ctx.settings.max_body_bytes)
+    return negotiation.decoded(raw, http.headers.get("content-encoding"), ctx.settings.max_inflated_bytes)
+
+
+def _read_headers(request: FhirRequest, given: dict[str, str]) -> None:
+    request.prefer = headers.parse_prefer(given.get("prefer"))
+    if "if-match" in given:
+        request.if_match = version_ids(given["if-match"], "If-Match")
+    if "if-none-match" in given:
+        request.if_none_match = version_ids(given["if-none-match"], "If-None-Match")
+    if "if-modified-since" in given:
+        request.if_modified_since = headers.parse_http_date(given["if-modified-since"])
+    if "if-none-exist" in given:
+        request.if_none_exist = given["if-none-exist"]
+
+
+def _put_body(request: FhirRequest, http: HttpRequest, raw: bytes) -> None:
+    content_type = http.headers.get("content-type")
+    if request.interaction == "patch":
+        request.patch = _patch_document(content_type, raw)
+        return
+    if request.resource_type == "Binary" and not negotiation.is_fhir(content_type):
+        request.resource = binary.resource_of(request, http, raw)
+        return
+    negotiation.check_resource(content_type)
+    request.resource = codec.decode(raw)
+    if request.interaction == "transaction":
+        request.interaction = _bundle_interaction(request.resource)
+
+
+def _bundle_interaction(resource: dict[str, Any]) -> str:
+    """http://hl7.org/fhir/R4/http.html#transaction: the type of the Bundle decides"""
+    kind = resource.get("type")
+    if resource.get("resourceType") != "Bundle":
+        text = "A Bundle of type batch or transaction was expected at the base; resources go to their type's URL"
+        raise bad_request(text, "resourceType")
+    if kind not in {"batch", "transaction"}:
+        raise bad_request(f"A Bundle of type {kind!r} cannot be performed; batch or transaction was expected", "Bundle.type")
+    return str(kind)
+
+
+def _patch_document(content_type: str | None, raw: bytes) -> Any:
+    if negotiation.is_json_patch(content_type):
+        return codec.decode_any(raw)
+    negotiation.check_patch(content_type)
+    parameters = codec.decode(raw)
+    if parameters.get("resourceType") != "Parameters":
+        raise bad_request(f"A FHIRPath Patch is a Parameters resource. Expected: {PATCH_TYPES}", "resourceType")
+    return parameters
