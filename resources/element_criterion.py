@@ -99,6 +99,7 @@ def _check(syntax: Syntax, tokens: list[Token]) -> None:
             raise outcome.bad_request(
                 f"A criterion has more than {MAX_PARENTHESES} parentheses inside one another"
             )
+    _check_inner(syntax, tokens)
     named = (
         len(tokens) > 1 and tokens[-2].source == "."
     )  # an element may be named like an operator: Narrative.div
