@@ -14,6 +14,8 @@ RUN /opt/fhir-server/bin/pip install --no-deps --no-build-isolation . \
     && /opt/fhir-server/bin/python -m compileall -q /opt/fhir-server/lib
 
 FROM python:3.13-slim-bookworm
+# mongod needs libcurl.
+RUN apt-get update && apt-get install -y --no-install-recommends libcurl4 && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin fhir \
     && install -d -o fhir -g fhir -m 0700 /data
 COPY --from=build /opt/fhir-server /opt/fhir-server

@@ -11,6 +11,10 @@ EXAMPLES := .cache/hl7.fhir.r4.examples-4.0.1.tgz
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --extra embedded --group build
 
+# The one library that the packaged mongod wants and a bare Debian or Ubuntu lacks.
+LIBCURL := ldconfig -p 2>/dev/null | grep -q libcurl.so.4 || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null \
+	|| { apt-get -q update && apt-get -q install -y --no-install-recommends libcurl4; }
+
 help:
 	@echo "make serve   run the server on http://127.0.0.1:8080/fhir, data in ./data"
 	@echo "make test    run all tests on a real mongod"
@@ -61,6 +65,7 @@ $(BIN)/python:
 $(VENV)/runtime.stamp: requirements.lock pyproject.toml | $(BIN)/python
 	@echo "Installing the pinned dependencies into $(VENV) (once; about 250 MB)"
 	@$(PIP) --require-hashes -r requirements.lock
+	@$(LIBCURL)
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 

