@@ -36,6 +36,7 @@ MAX_QUERY = 16_384
 """Characters of a request that are kept; a URL is shorter, the body of a POST _search may not be."""
 
 _ANONYMOUS = {"display": "anonymous"}
+_PATIENT = re.compile(r"Patient/[A-Za-z0-9\-.]{1,64}")
 _NOT_AN_ID = re.compile(r"[^A-Za-z0-9\-.]")
 
 
@@ -79,7 +80,8 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
     `interaction` is a restful-interaction code, None for a request that is none; `recorded` is an aware datetime;
     `query` is method and URL as sent (`GET /Patient?name=x`, for POST _search with its body), for interactions that
     carry criteria; `entities` are the versions written or shown (`Patient/1/_history/2`), without them `resource_type`,
-    `id` and `version` say what was asked for; `patients` are the patients it was about (`Patient/1`).
+    `id` and `version` say what was asked for; `patients` are references to the patients it was about, as they stand in
+    resources: those to patients elsewhere, or to nothing, are passed over.
     """
 
     interaction: str | None
@@ -163,12 +165,23 @@ def _entities(access: Access) -> list[Json]:
     for each in access.entities or _target(access):
         what = {"reference": each}
         found.append({"what": what, "type": codes.SYSTEM_OBJECT, "role": codes.DOMAIN_RESOURCE})
+    patients = dict.fromkeys(_patient(each, access.source.here) for each in access.patients)
     found += [
-        {"what": {"reference": each}, "type": codes.PERSON, "role": codes.PATIENT} for each in access.patients
+        {"what": {"reference": each}, "type": codes.PERSON, "role": codes.PATIENT}
+        for each in patients
+        if each
     ]
     if access.request_id and (request_id := _text(access.request_id)):
         found.append({"what": {"identifier": {"value": request_id}}, "type": codes.REQUEST_ID})
     return found
+
+
+def _patient(text: str, here: Site) -> str | None:
+    """`Patient/id` of a reference as a client may have written it; None if it leads to no patient of this server."""
+    if _PATIENT.fullmatch(text):
+        return text
+    parsed = parse(text).relative_to(here.base_url)
+    return parsed.address if parsed.type == "Patient" and parsed.is_local else None
 
 
 def _target(access: Access) -> tuple[str, ...]:

@@ -174,6 +174,19 @@ def test_what_cannot_be_a_reference_is_none(
     assert whats(found) == [{"identifier": {"value": "4a8dca3c"}}]
 
 
+def test_patients_are_named_once_however_they_were_written() -> None:
+    written = ["Patient/1/_history/2", f"{BASE}/Patient/1", "Patient/1#a", "Patient/2", "Patient/1"]
+    elsewhere = [
+        "https://other.example.org/fhir/Patient/1",
+        "Patient/a b",
+        "Patient?identifier=1",
+        "#p",
+        "Group/1",
+    ]
+    found = event(patients=[*written, *elsewhere], request_id="")
+    assert [each["reference"] for each in whats(found)] == ["Patient/1", "Patient/2"]
+
+
 def test_what_was_touched_stands_instead_of_what_was_asked_for() -> None:
     found = event("update", resource_type="Patient", id="p1", entities=["Patient/p1/_history/2"])
     assert [each.get("reference") for each in whats(found)] == ["Patient/p1/_history/2", None]
@@ -259,7 +272,9 @@ def test_every_event_is_valid_by_the_servers_own_validator(interaction: str | No
         interaction, outcome, resource_type="Observation", id="o1", query="GET /Observation/o1",
         entities=entities, patients=["Patient/p1"], outcome_desc=None if outcome == "0" else "not-found: no",
     )  # fmt: skip
-    assert validate(found) == []
+    assert [
+        issue for issue in validate(found) if "dom-6" not in issue.diagnostics
+    ] == []  # it has no narrative
     assert not any("name" in entity and "query" in entity for entity in found["entity"])  # sev-1
 
 
@@ -274,6 +289,10 @@ WHOS = (
     {"reference": "https://other.example.org/fhir/Patient/1"},
     {"identifier": {"system": "urn:x", "value": "client-7"}},
 )
+PATIENTS = (
+    "Patient/1", "Patient/2", "Patient/1/_history/2", "Patient/1#a", "Patient/a b", "Patient/a/b", "Patient/", "#p",
+    "Patient?identifier=1", f"{BASE}/Patient/1", "https://other.example.org/Patient/1", "Group/1", "urn:uuid:1",
+)  # fmt: skip
 REFERENCES = st.builds(
     lambda kind, id_, version: f"{kind}/{id_}" + (f"/_history/{version}" if version else ""),
     st.sampled_from(["Patient", "Observation", "Bundle"]),
@@ -298,7 +317,7 @@ REFERENCES = st.builds(
     request_id=st.sampled_from(["", "r1", "a|b"]),
     query=st.none() | st.text(max_size=20),
     entities=st.lists(REFERENCES, max_size=4),
-    patients=st.lists(st.sampled_from(["Patient/1", "Patient/2"]), max_size=3),
+    patients=st.lists(st.sampled_from(PATIENTS), max_size=3),
     asked=st.sampled_from(
         [{}, {"resource_type": "Patient", "id": "1"}, {"resource_type": "Patient", "id": "$"}]
     ),
