@@ -1,7 +1,8 @@
 """Is this a valid R4 resource? Every fault as an issue with its place and what was expected.
 
 The fast types of `resources.structure` decide nearly all valid resources; where they refuse, `resources.faults`
-walks the definitions and names every fault. Then come the rules that span elements.
+walks the definitions and names every fault. Then come the rules that span elements: containment, the constraints
+of R4 (those in `invariants.NATIVE` are enforced by the modules above), and rules of patient administration.
 
 http://hl7.org/fhir/R4/validation.html
 """
@@ -12,16 +13,11 @@ import datetime as dt
 from collections.abc import Iterator
 from typing import Any
 
-from resources import business_rules, containment, outcome, structure
+from resources import business_rules, containment, invariants, outcome, structure
 from resources.faults import faults
 from resources.outcome import Issue
 
 Json = dict[str, Any]
-
-NATIVE = frozenset(
-    {"ele-1", "ext-1", "dom-2", "dom-3", "dom-4", "dom-5", "ref-1", "txt-1", "txt-2", "sqty-1", "mqty-1"}
-)
-"""Constraints enforced here or in the modules used here, so that they need no FHIRPath."""
 
 
 def validate(resource: Json, *, today: dt.date | None = None, entries: bool = True) -> list[Issue]:
@@ -47,6 +43,7 @@ def _judge(resource: Json, today: dt.date, *, entries: bool, contained: bool = F
     issues = [] if examined.fits else faults(resource)
     if not contained and (examined.fragments or "contained" in resource):
         issues += containment.faults(resource)
+    issues += _constraints(resource, broken=bool(issues))
     issues += business_rules.faults(resource, today)
     for i, inner in _objects(resource.get("contained")):
         found = _judge(inner, today, entries=entries, contained=True)
@@ -54,6 +51,16 @@ def _judge(resource: Json, today: dt.date, *, entries: bool, contained: bool = F
     for path, inner in _inside(resource, entries=entries):
         issues += [issue.within(path) for issue in _judge(inner, today, entries=True)]
     return issues
+
+
+def _constraints(resource: Json, *, broken: bool) -> list[Issue]:
+    """The constraints not met; in a resource with structural faults as far as they can be judged."""
+    if not broken:
+        return invariants.violations(resource)
+    try:
+        return invariants.violations(resource)
+    except Exception:
+        return []  # constraints expect a sound structure; its faults are reported already
 
 
 def _inside(resource: Json, *, entries: bool) -> Iterator[tuple[str, Json]]:
