@@ -13,10 +13,10 @@ from functools import cache
 from typing import Any
 
 from resources import definitions, registry
-from resources.fhirpath import compile_test
+from resources.fhirpath import UNDECIDED, compile_test
 from resources.fhirpath.expression import Environment, Test
 from resources.fhirpath.model import WHOLE, type_of
-from resources.fhirpath.values import EvaluationError, Item
+from resources.fhirpath.values import Item
 from resources.invariant_facts import CORRECTED, WORDS
 from resources.outcome import Issue
 from resources.registry import Element
@@ -112,7 +112,7 @@ def _element_rules(element: Element) -> _Rules:
 def _holds(test: Test, item: Item, env: Environment) -> bool:
     try:
         return test(item, env) is not False
-    except (EvaluationError, ArithmeticError):
+    except UNDECIDED:
         return True  # what cannot be evaluated is not known to be broken
 
 
@@ -128,6 +128,8 @@ def _walker(kind: str) -> _Step:
         if not ready:  # at first use: types contain one another
             steps.update(_steps(kind))
             ready = True
+        if not isinstance(value, dict):
+            return  # malformed: structural validation tells
         if rules:
             item = (kind, value, None)
             for test, constraint in rules:
@@ -169,7 +171,7 @@ def _enter(element: Element, kind: str, rules: _Rules, walk: _Step | None) -> _S
             walk(value, trail, env, found)
 
     def each(values: Any, above: Trail, env: Environment, found: _Found) -> None:
-        for at, value in enumerate(values):
+        for at, value in enumerate(values if isinstance(values, list) else ()):
             if value is not None:
                 one(value, above, env, found, at)
 

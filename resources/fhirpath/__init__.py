@@ -14,12 +14,18 @@ from resources.fhirpath.compiler import Compiler
 from resources.fhirpath.expression import Compiled, Environment, Test
 from resources.fhirpath.functions import UnknownFunction
 from resources.fhirpath.lexer import bad_expression
-from resources.fhirpath.model import element_type, type_of
+from resources.fhirpath.model import WHOLE, element_type, type_of
 from resources.fhirpath.parser import parse
-from resources.fhirpath.values import EvaluationError, Item
+from resources.fhirpath.values import VOID, EvaluationError, Item
+
+_ENVIRONMENT = ("%", "$index", "$total", "aggregate", "resolve")
+"""What makes an expression look at its surroundings."""
 
 Path = Callable[..., list[tuple[str, Any]]]
 Check = Callable[..., bool]
+
+UNDECIDED = (EvaluationError, ArithmeticError, AttributeError, TypeError, ValueError, KeyError)
+"""What a closure raises on input it cannot be applied to: several items where one may stand, malformed JSON."""
 
 
 @lru_cache(maxsize=8192)
@@ -32,13 +38,17 @@ def compile_path(expression: str, base: str) -> Path:
     types by the reference's text. Raises `bad_expression` (400).
     http://hl7.org/fhir/R4/searchparameter-definitions.html#SearchParameter.expression
     """
-    run = _compiled(expression, base, search=True).run
+    compiled = _compiled(expression, base, search=True)
+    run, needs = compiled.run, compiled.needs
+    alone = Environment(VOID) if not any(word in expression for word in _ENVIRONMENT) else None
 
-    def path(input_value: dict[str, Any], resource: dict[str, Any] | None = None) -> list[tuple[str, Any]]:
-        start: Item = (base, input_value, None)
+    def path(element: dict[str, Any], resource: dict[str, Any] | None = None) -> list[tuple[str, Any]]:
+        if needs is not None and needs.isdisjoint(element):
+            return []
+        start: Item = (type_of(element) if base in WHOLE else base, element, None)
         whole: Item = start if resource is None else (type_of(resource), resource, None)
         try:
-            found = run(start, Environment(whole))
+            found = run(start, alone or Environment(whole))
         except EvaluationError:
             return []  # a resource that the expression cannot be applied to is not found by it
         return [(_PLAIN.get(kind, kind), value) for kind, value, _ in found if value is not None]
@@ -63,7 +73,7 @@ def compile_check(expression: str, base: str) -> Check:
         outer: Item = whole if root is None else (type_of(root), root, None)
         try:
             return test(item, Environment(whole, item, outer)) is not False
-        except (EvaluationError, ArithmeticError):
+        except UNDECIDED:
             return True  # what cannot be evaluated is not known to be broken
 
     return check
@@ -82,7 +92,7 @@ def values(expression: str, resource: dict[str, Any]) -> list[tuple[str, Any]]:
         found = _evaluated(expression, start[0]).run(start, Environment(start))
     except EvaluationError as fault:
         raise bad_expression(expression, str(fault)) from None
-    except (ArithmeticError, RecursionError, TypeError, AttributeError) as fault:
+    except (*UNDECIDED, RecursionError) as fault:
         raise bad_expression(
             expression, f"it cannot be evaluated on this input ({type(fault).__name__})"
         ) from None

@@ -127,7 +127,7 @@ class Compiler:
             if named is not None:
                 return named
         elif (whole := type_argument(node)) and whole.startswith("FHIR."):
-            return self._named_type(whole[5:], this) or Compiled(paths.nothing)
+            return self._named_type(whole[5:], this) or paths.NOTHING
         return paths.member(self.text, self.source(node.source, this), node.name, only)
 
     def _named_type(self, name: str, this: str | None) -> Compiled | None:
@@ -135,7 +135,7 @@ class Compiler:
         if not name[:1].isupper() or not model.knows(name):
             return None
         if this is not None and this not in model.WHOLE:
-            return Compiled(paths.this_run, this) if model.is_a(this, name) else NOTHING
+            return Compiled(paths.this_run, this) if model.is_a(this, name) else paths.NOTHING
 
         def run(start: Item, env: Environment) -> Items:
             return [start] if model.is_a(start[0], name) else []
@@ -143,12 +143,9 @@ class Compiler:
         return Compiled(run, name if registry.is_resource(name) else None)
 
 
-NOTHING = Compiled(paths.nothing, "System.Boolean", free=True, literal=True)
-
-
 def _literal(node: Literal) -> Compiled:
     if node.type is None:
-        return Compiled(paths.nothing, None, free=True, literal=True)
+        return paths.NOTHING
     value: object = node.value
     if node.unit is not None:
         value = {"value": Decimal(str(node.value)), "unit": node.unit, "code": node.unit, "system": UCUM}

@@ -16,7 +16,7 @@ from resources.fhirpath.values import Item, Items, boolean, truth
 class Environment:
     """What an evaluation knows besides its input: `%resource`, `%rootResource`, `%context`, `$index`, `$total`."""
 
-    __slots__ = ("context", "index", "memory", "resource", "root", "total", "variables")
+    __slots__ = ("context", "index", "memory", "resource", "root", "total")
 
     def __init__(self, resource: Item, context: Item | None = None, root: Item | None = None) -> None:
         self.resource = resource
@@ -25,7 +25,6 @@ class Environment:
         self.index = 0
         self.total: Items = []
         self.memory: dict[int, Any] = {}
-        self.variables: dict[str, Items] = {}
 
 
 Run = Callable[[Item, Environment], Items]
@@ -42,7 +41,8 @@ class Compiled:
     `test` gives the same as `run` for what is a boolean by nature. `type` is the type of all items where it is known
     beforehand. `free` tells that the result does not depend on `$this`, `$index` or `$total`: it is the same
     throughout one evaluation; `literal` that it is the same always. `keys` are the JSON members of `$this` that it
-    reads, where it is no more than an element of `$this`.
+    reads, where it is no more than an element of `$this`. `needs` are JSON members of `$this` of which one must be
+    there for a result that is not empty.
     """
 
     run: Run
@@ -51,6 +51,7 @@ class Compiled:
     free: bool = False
     literal: bool = False
     keys: frozenset[str] | None = None
+    needs: frozenset[str] | None = None
 
     def as_test(self) -> Test:
         """The result as a truth value."""

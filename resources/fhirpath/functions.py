@@ -140,7 +140,7 @@ def _where(compiler: Compiler, node: Call, source: Compiled, this: str | None) -
                 found.append(item)
         return found
 
-    return Compiled(where, source.type, free=source.free)
+    return Compiled(where, source.type, free=source.free, needs=source.needs)
 
 
 def _all(compiler: Compiler, node: Call, source: Compiled, this: str | None) -> Compiled:

@@ -6,10 +6,11 @@ http://hl7.org/fhirpath/N1/#operations
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from resources.fhirpath import model, temporal, values
+from resources.fhirpath import model, paths, temporal, values
 from resources.fhirpath.equivalence import equivalent_all
 from resources.fhirpath.expression import Compiled, Environment, Test, new_place, question
 from resources.fhirpath.values import EvaluationError, Item, Items, equal_all, key, single
@@ -26,19 +27,28 @@ def operation(text: str, operator: str, left: Compiled, right: Compiled) -> Comp
         return question(_within(left, right), free=free, literal=literal)
     if operator == "contains":
         return question(_within(right, left), free=free, literal=literal)
-    one, other = left.run, right.run
     if operator == "|":
-        kind = left.type if left.type == right.type else None
-        return Compiled(
-            lambda this, env: values.distinct(one(this, env) + other(this, env)),
-            kind,
-            free=free,
-            literal=literal,
-        )
+        return _union(left, right)
     if operator in _TESTS:
         return question(_TESTS[operator](left, right), free=free, literal=literal)
+    one, other = left.run, right.run
     work = _ARITHMETIC[operator]
     return Compiled(lambda this, env: work(one(this, env), other(this, env)), free=free, literal=literal)
+
+
+def _union(left: Compiled, right: Compiled) -> Compiled:
+    one, other = left.run, right.run
+    if right is paths.NOTHING or left is paths.NOTHING:  # a branch for another type
+        kept = left if right is paths.NOTHING else right
+        only = kept.run
+        return replace(kept, run=lambda this, env: values.distinct(only(this, env)), keys=None)
+    return Compiled(
+        lambda this, env: values.distinct(one(this, env) + other(this, env)),
+        left.type if left.type == right.type else None,
+        free=left.free and right.free,
+        literal=left.literal and right.literal,
+        needs=None if left.needs is None or right.needs is None else left.needs | right.needs,
+    )
 
 
 def _and(left: Test, right: Test) -> Test:

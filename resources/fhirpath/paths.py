@@ -25,15 +25,18 @@ def nothing(this: Item, env: Environment) -> Items:
     return []
 
 
+NOTHING = Compiled(nothing, None, free=True, literal=True, needs=frozenset())
+
+
 def member(text: str, source: Compiled, name: str, only: str | None = None) -> Compiled:
     """The element `name` of every item of the source, of the type `only` if one is given.
 
     Where the type of the source is known, an element it has not is a fault of the expression (400).
     """
     if source.type is None or source.type in model.WHOLE:
-        return Compiled(_any(source.run, name, only), None, free=source.free)
+        return Compiled(_any(source.run, name, only), None, free=source.free, needs=source.needs)
     if source.type.startswith("System."):
-        return Compiled(nothing, None, free=True, literal=True)
+        return NOTHING
     steps = model.steps(source.type, name)
     if not steps:
         raise bad_expression(text, f"{source.type} has no element '{name}'")
@@ -41,9 +44,10 @@ def member(text: str, source: Compiled, name: str, only: str | None = None) -> C
         steps = tuple(step for step in steps if model.is_a(step.type, only))
     kind = steps[0].type if len(steps) == 1 and steps[0].type not in model.WHOLE else None
     if registry.is_primitive(source.type):
-        return Compiled(_any(source.run, name, only), kind, free=source.free)
+        return Compiled(_any(source.run, name, only), kind, free=source.free, needs=source.needs)
     keys = _keys(steps) if source.run is this_run else None
-    return Compiled(_known(source.run, steps), kind, free=source.free, keys=keys)
+    needs = source.needs if keys is None else keys
+    return Compiled(_known(source.run, steps), kind, free=source.free, keys=keys, needs=needs)
 
 
 def _keys(steps: Sequence[Step]) -> frozenset[str]:

@@ -9,7 +9,6 @@ http://hl7.org/fhirpath/N1/#equality
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -195,8 +194,10 @@ def _frozen(value: Any) -> object:
     return value
 
 
-def distinct(items: Sequence[Item]) -> Items:
+def distinct(items: Items) -> Items:
     """The items without repetitions, in order."""
+    if len(items) < 2:
+        return items
     found: dict[object, Item] = {}
     for item in items:
         found.setdefault(key(item), item)
