@@ -6,29 +6,19 @@ http://hl7.org/fhirpath/N1/#functions, http://hl7.org/fhir/R4/fhirpath.html#func
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
-from resources.fhirpath import conversions, model, numbers, paths, references, sets, strings
-from resources.fhirpath.expression import Compiled, Environment, Test, question, remembered
+from resources.fhirpath import conversions, iteration, model, numbers, paths, references, sets, strings
+from resources.fhirpath.expression import Compiled, Environment, question, remembered
+from resources.fhirpath.iteration import Compiler, Maker
 from resources.fhirpath.lexer import bad_expression
 from resources.fhirpath.operators import negated
-from resources.fhirpath.parser import Call, Node, Variable, type_argument
-from resources.fhirpath.values import VOID, EvaluationError, Item, Items, key, single
+from resources.fhirpath.parser import Call, Variable, type_argument
+from resources.fhirpath.values import EvaluationError, Item, Items, single
 
 
 class UnknownFunction(Exception):
     """A function that is not known here; the general engine may know it."""
 
-
-class Compiler(Protocol):
-    text: str
-
-    def compile(self, node: Node, this: str | None) -> Compiled: ...
-    def source(self, node: Node | None, this: str | None) -> Compiled: ...
-    def type_test(self, operator: str, operand: Node, wanted: str, this: str | None) -> Compiled: ...
-
-
-_Maker = Callable[[Compiler, Call, Compiled, str | None], Compiled]
 
 PLAIN: dict[str, Callable[..., Items]] = {
     **sets.FUNCTIONS,
@@ -96,7 +86,7 @@ def _plain(compiler: Compiler, node: Call, source: Compiled, this: str | None) -
 
 def _exists(compiler: Compiler, node: Call, source: Compiled, this: str | None) -> Compiled:
     if node.arguments:
-        source = _where(compiler, node, source, this)
+        source = iteration.where_items(compiler, node, source, this)
     run = source.run
     if source.keys is not None:
         return question(paths.has_any(source.keys))
@@ -123,101 +113,6 @@ def _has_value(compiler: Compiler, node: Call, source: Compiled, this: str | Non
         return len(items) == 1 and items[0][1] is not None and not isinstance(items[0][1], dict)
 
     return question(test, free=source.free)
-
-
-def _criterion(compiler: Compiler, node: Call, source: Compiled, this: str | None) -> Test:
-    return compiler.compile(node.arguments[0], source.type).as_test()
-
-
-def _where(compiler: Compiler, node: Call, source: Compiled, this: str | None) -> Compiled:
-    run, test = source.run, _criterion(compiler, node, source, this)
-
-    def where(s: Item, env: Environment) -> Items:
-        found: Items = []
-        for index, item in enumerate(run(s, env)):
-            env.index = index
-            if test(item, env):
-                found.append(item)
-        return found
-
-    return Compiled(where, source.type, free=source.free, needs=source.needs)
-
-
-def _all(compiler: Compiler, node: Call, source: Compiled, this: str | None) -> Compiled:
-    run, test = source.run, _criterion(compiler, node, source, this)
-
-    def all_hold(s: Item, env: Environment) -> bool | None:
-        for index, item in enumerate(run(s, env)):
-            env.index = index
-            if not test(item, env):
-                return False
-        return True
-
-    return question(all_hold, free=source.free)
-
-
-def _select(compiler: Compiler, node: Call, source: Compiled, this: str | None) -> Compiled:
-    run, part = source.run, compiler.compile(node.arguments[0], source.type)
-    each = part.run
-
-    def select(s: Item, env: Environment) -> Items:
-        found: Items = []
-        for index, item in enumerate(run(s, env)):
-            env.index = index
-            found.extend(each(item, env))
-        return found
-
-    return Compiled(select, part.type, free=source.free)
-
-
-def _repeat(compiler: Compiler, node: Call, source: Compiled, this: str | None) -> Compiled:
-    run, each = source.run, compiler.compile(node.arguments[0], None).run
-
-    def repeat(s: Item, env: Environment) -> Items:
-        found: dict[object, Item] = {}
-        waiting = run(s, env)
-        while waiting:
-            reached = [item for start in waiting for item in each(start, env)]
-            waiting = []
-            for item in reached:
-                if (place := key(item)) not in found:
-                    found[place] = item
-                    waiting.append(item)
-        return list(found.values())
-
-    return Compiled(repeat, free=source.free)
-
-
-def _aggregate(compiler: Compiler, node: Call, source: Compiled, this: str | None) -> Compiled:
-    run, each = source.run, compiler.compile(node.arguments[0], source.type).run
-    start = compiler.compile(node.arguments[1], this).run if len(node.arguments) > 1 else paths.nothing
-
-    def aggregate(s: Item, env: Environment) -> Items:
-        outer, env.total = env.total, start(s, env)
-        for index, item in enumerate(run(s, env)):
-            env.index = index
-            env.total = each(item, env)
-        total, env.total = env.total, outer
-        return total
-
-    return Compiled(aggregate)
-
-
-def _iif(compiler: Compiler, node: Call, source: Compiled, this: str | None) -> Compiled:
-    kind = source.type
-    criterion = compiler.compile(node.arguments[0], kind)
-    if criterion.type not in {None, "boolean", "System.Boolean"}:
-        raise bad_expression(compiler.text, f"the criterion of iif() is a {criterion.type}, not a boolean")
-    test = criterion.as_test()
-    then = compiler.compile(node.arguments[1], kind)
-    other = compiler.compile(node.arguments[2], kind).run if len(node.arguments) > 2 else paths.nothing
-    run = source.run
-
-    def iif(s: Item, env: Environment) -> Items:
-        item = single(run(s, env)) or VOID
-        return then.run(item, env) if test(item, env) else other(item, env)
-
-    return Compiled(iif)
 
 
 def _extension(compiler: Compiler, node: Call, source: Compiled, this: str | None) -> Compiled:
@@ -263,7 +158,7 @@ def _truth(item: Item) -> bool:
     return item[1]
 
 
-def _truths(wanted: bool, every: bool) -> _Maker:
+def _truths(wanted: bool, every: bool) -> Maker:
     def make(compiler: Compiler, node: Call, source: Compiled, this: str | None) -> Compiled:
         run, measure = source.run, all if every else any
         return question(
@@ -275,17 +170,17 @@ def _truths(wanted: bool, every: bool) -> _Maker:
 
 THIS = Variable("$this")
 
-_MAKERS: dict[str, _Maker] = {
+_MAKERS: dict[str, Maker] = {
     "exists": _exists,
     "empty": _empty,
     "not": _not,
     "hasValue": _has_value,
-    "where": _where,
-    "all": _all,
-    "select": _select,
-    "repeat": _repeat,
-    "aggregate": _aggregate,
-    "iif": _iif,
+    "where": iteration.where_items,
+    "all": iteration.all_items,
+    "select": iteration.select_items,
+    "repeat": iteration.repeat_items,
+    "aggregate": iteration.aggregate_items,
+    "iif": iteration.iif_items,
     "extension": _extension,
     "hasExtension": _extension,
     "resolve": _resolve,
