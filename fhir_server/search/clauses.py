@@ -1,0 +1,250 @@
+"""The query of a search taken apart: clauses, and how the result is wanted.
+
+http://hl7.org/fhir/R4/search.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from fhir_server.search.values import split_or
+from resources import outcome
+from resources.search_parameters import SearchParameter, parameters
+
+MAX_CLAUSES = 200
+MAX_VALUES = 500
+MAX_LENGTH = 8 * 1024
+
+PRESENTATION = frozenset({"_format", "_pretty"})
+"""How the answer is written: read by who writes it."""
+
+LATER = frozenset(
+    {"_include", "_revinclude", "_has", "_filter", "_contained", "_containedType", "_list", "_type", "_query"}
+    | {"_text", "_content", "_score"}
+)
+"""Parameters of R4 that this server does not answer yet."""
+
+UNBUILT_TYPES = frozenset({"composite", "special", "number", "quantity"})
+"""Types of search parameters that cannot be asked for yet."""
+
+TOTALS = ("none", "estimate", "accurate")
+SUMMARIES = ("true", "text", "data", "count", "false")
+SORTABLE = ("_id", "_lastUpdated")
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One parameter of a search: any of `values` has to match. Values keep their escapes and prefixes."""
+
+    parameter: SearchParameter
+    modifier: str | None
+    values: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """As written in the query: `code` or `code:not`."""
+        return self.parameter.code if self.modifier is None else f"{self.parameter.code}:{self.modifier}"
+
+    @property
+    def field(self) -> str:
+        """Where the values lie that a stored document is found by."""
+        return f"s.{self.parameter.code}"
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A search of one type: all `clauses` have to match; `sort` holds (parameter, 1 or -1), `count` resources make
+    a page (0: only the total is wanted), `ignored` names what a lenient search left out.
+    """
+
+    resource_type: str
+    clauses: tuple[Clause, ...]
+    count: int
+    total: str = "none"
+    summary: str | None = None
+    elements: tuple[str, ...] = ()
+    sort: tuple[tuple[str, int], ...] = ()
+    cursor: str | None = None
+    ignored: tuple[str, ...] = ()
+
+    @property
+    def only_total(self) -> bool:
+        """http://hl7.org/fhir/R4/search.html#count: `_count=0` is the same as `_summary=count`."""
+        return self.count == 0 or self.summary == "count"
+
+    def normalized(self) -> str:
+        """The criteria in one spelling: searches that say the same in another order give the same text."""
+        pairs = {(clause.name, ",".join(sorted(set(clause.values)))) for clause in self.clauses}
+        return f"{self.resource_type}?{urlencode(sorted(pairs))}"
+
+    def applied(self) -> list[tuple[str, str]]:
+        """The query as it was really applied, without cursor.
+
+        http://hl7.org/fhir/R4/search.html#conformance: the server says which parameters it used, in the self link.
+        """
+        pairs = [(clause.name, ",".join(clause.values)) for clause in self.clauses]
+        if self.sort:
+            pairs.append(("_sort", ",".join(("-" if way < 0 else "") + name for name, way in self.sort)))
+        if self.total != "none":
+            pairs.append(("_total", self.total))
+        if self.summary is not None:
+            pairs.append(("_summary", self.summary))
+        if self.elements:
+            pairs.append(("_elements", ",".join(self.elements)))
+        return [*pairs, ("_count", str(self.count))]
+
+
+def parse(
+    resource_type: str,
+    query: Iterable[tuple[str, str]],
+    *,
+    lenient: bool = False,
+    default_count: int = 20,
+    max_count: int = 1000,
+) -> Search:
+    """The decoded (name, value) pairs of a query as a Search.
+
+    Strict refuses what it does not know, lenient leaves it out and names it in `ignored`; what is malformed, and
+    modifiers that are not supported, are always refused. FHIRError 400.
+    """
+    clauses: list[Clause] = []
+    control: dict[str, str] = {}
+    ignored: list[str] = []
+    for name, value in query:
+        _check_text(name, value)
+        if name in PRESENTATION:
+            continue
+        if name in _CONTROL:
+            if name in control:
+                raise outcome.bad_parameter(name, "is given twice; once was expected")
+            control[name] = value
+        elif (parameter := _parameter(resource_type, name, lenient=lenient)) is None:
+            ignored.append(name)
+        else:
+            clauses.append(_clause(parameter, name, value))
+    _check_size(clauses)
+    count = _count(control.get("_count"), default_count, max_count)
+    return Search(
+        resource_type=resource_type,
+        clauses=tuple(clauses),
+        count=count,
+        total=_one_of("_total", control.get("_total", "none"), TOTALS),
+        summary=_one_of("_summary", control["_summary"], SUMMARIES) if "_summary" in control else None,
+        elements=_elements(control.get("_elements")),
+        sort=_sort(control.get("_sort")),
+        cursor=control.get("_cursor"),
+        ignored=tuple(ignored),
+    )
+
+
+_CONTROL = frozenset({"_count", "_total", "_summary", "_elements", "_sort", "_cursor"})
+
+
+def _check_text(name: str, value: str) -> None:
+    if "\0" in name or "\0" in value:
+        raise outcome.bad_parameter(
+            name[:64].replace("\0", "?"), "holds a NUL character, which no FHIR text may"
+        )
+    if len(name) > 256:
+        raise outcome.bad_parameter(f"{name[:64]}…", "its name is longer than any search parameter's")
+    try:
+        length = len(value.encode())
+        name.encode()
+    except UnicodeEncodeError:
+        raise outcome.bad_parameter(ascii(name)[1:-1], "is not UTF-8") from None
+    if length > MAX_LENGTH:
+        raise outcome.bad_parameter(name, f"its value is longer than {MAX_LENGTH} bytes")
+
+
+def _check_size(clauses: list[Clause]) -> None:
+    if len(clauses) > MAX_CLAUSES:
+        raise outcome.bad_request(
+            f"The search has {len(clauses)} parameters; at most {MAX_CLAUSES} are answered"
+        )
+    values = sum(len(clause.values) for clause in clauses)
+    if values > MAX_VALUES:
+        raise outcome.bad_request(f"The search has {values} values; at most {MAX_VALUES} are answered")
+
+
+def _parameter(resource_type: str, name: str, *, lenient: bool) -> SearchParameter | None:
+    """The parameter a name stands for; None if it is to be ignored."""
+    known = parameters(resource_type)
+    code = name.partition(":")[0].partition(".")[0]
+    parameter = known.get(code)
+    refusal = None
+    if code in LATER:
+        refusal = outcome.not_supported(f"Parameter '{name}': this server does not support {code} yet")
+    elif parameter is None:
+        possible = sorted(
+            {*_CONTROL, *PRESENTATION, *(each for each in known if each not in LATER)} - {"_cursor"}
+        )
+        refusal = outcome.unknown_parameter(name, possible, resource_type)
+    elif "." in name:
+        refusal = outcome.not_supported(
+            f"Parameter '{name}': this server does not support chained parameters yet"
+        )
+    elif parameter.type in UNBUILT_TYPES:
+        text = (
+            f"Parameter '{name}': this server does not support search parameters of type {parameter.type} yet"
+        )
+        refusal = outcome.not_supported(text)
+    if refusal is None:
+        return parameter
+    if lenient:
+        return None
+    raise refusal
+
+
+def _clause(parameter: SearchParameter, name: str, value: str) -> Clause:
+    values = tuple(split_or(value))
+    if not all(values):
+        raise outcome.bad_parameter(
+            name, "has no value" if values == ("",) else "has an empty value between commas"
+        )
+    _, mark, modifier = name.partition(":")
+    if mark and not modifier:
+        raise outcome.bad_parameter(name, "has a colon but no modifier")
+    return Clause(parameter, modifier or None, values)
+
+
+def _count(text: str | None, default: int, most: int) -> int:
+    if text is None:
+        return min(default, most)
+    if not (text.isascii() and text.isdigit()):
+        raise outcome.bad_parameter("_count", f"'{text[:32]}' is not a whole number of 0 or more")
+    return most if len(text) > 9 else min(int(text), most)
+
+
+def _one_of(name: str, text: str, possible: tuple[str, ...]) -> str:
+    if text not in possible:
+        raise outcome.bad_parameter(name, f"'{text[:32]}' is not one of {', '.join(possible)}")
+    return text
+
+
+def _elements(text: str | None) -> tuple[str, ...]:
+    if text is None:
+        return ()
+    names = tuple(text.split(","))
+    if not all(name.isascii() and name.isalnum() for name in names):
+        raise outcome.bad_parameter(
+            "_elements", f"'{text[:64]}' is not a list of element names, such as id,name"
+        )
+    return names
+
+
+def _sort(text: str | None) -> tuple[tuple[str, int], ...]:
+    if text is None:
+        return ()
+    keys: list[tuple[str, int]] = []
+    for key in text.split(","):
+        name, way = (key[1:], -1) if key.startswith("-") else (key, 1)
+        if name not in SORTABLE:
+            raise outcome.not_supported(
+                f"Parameter '_sort': cannot sort by '{name[:64]}'. Possible: {', '.join(SORTABLE)}"
+            )
+        if name in dict(keys):
+            raise outcome.bad_parameter("_sort", f"'{name}' is given twice")
+        keys.append((name, way))
+    return tuple(keys)

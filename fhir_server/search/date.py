@@ -1,0 +1,123 @@
+"""Date parameters: the times a value covers against the times a search covers.
+
+Stored as intervals `{s: start, e: end}`, half open, in UTC. In the conditions below the resource's interval is
+[s, e), that of the search [a, b). R4 speaks of ranges:
+
+| prefix | R4: the range of the search … | here |
+|---|---|---|
+| eq | contains the resource's | s >= a and e <= b |
+| ne | does not contain it | s < a or e > b |
+| gt | the range above it overlaps the resource's | e > b |
+| lt | the range below it overlaps | s < a |
+| ge | gt or eq | e > b or s >= a |
+| le | lt or eq | s < a or e <= b |
+| sa | does not overlap, lies wholly before | s >= b |
+| eb | does not overlap, lies wholly after | e <= a |
+| ap | widened by a tenth of its distance from now, overlaps | s < b and e > a |
+
+http://hl7.org/fhir/R4/search.html#prefix, http://hl7.org/fhir/R4/search.html#date
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from fhir_server.search.clauses import Clause
+from fhir_server.search.site import Condition, Site
+from fhir_server.search.values import split_prefix, unescape
+from resources import outcome
+from resources.datatypes import MAX, MIN, Interval, date_interval, interval
+
+MODIFIERS: tuple[str, ...] = ()
+
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def index(type_name: str, value: Any, site: Site) -> list[dict[str, datetime]]:
+    """The interval of a date, dateTime, instant, Period or Timing; none if it says nothing about time."""
+    try:
+        found = interval(type_name, value, site.zone)
+    except ValueError:
+        return []
+    return [] if found is None else [{"s": found.start, "e": found.end}]
+
+
+def condition(clause: Clause, site: Site) -> Condition:
+    """Documents with an interval that one of the clause's values asks for."""
+    return _any(_intervals(clause.field, *_asked(clause, value, site)) for value in clause.values)
+
+
+def instant_condition(clause: Clause, field: str, site: Site) -> Condition:
+    """The same over a field that holds one moment, a BSON date: `_lastUpdated`."""
+    return _any(_moment(field, *_asked(clause, value, site)) for value in clause.values)
+
+
+def _any(conditions: Any) -> Condition:
+    alternatives: list[Condition] = list(conditions)
+    return alternatives[0] if len(alternatives) == 1 else {"$or": alternatives}
+
+
+def _asked(clause: Clause, value: str, site: Site) -> tuple[str, Interval]:
+    prefix, text = split_prefix(unescape(value))
+    try:
+        asked = date_interval(text, site.zone)
+    except ValueError as reason:
+        said = f"{reason}, after one of the prefixes eq ne gt lt ge le sa eb ap or none"
+        raise outcome.bad_parameter(clause.name, said) from None
+    return prefix, _widened(asked, site.clock()) if prefix == "ap" else asked
+
+
+def _widened(asked: Interval, now: datetime) -> Interval:
+    """http://hl7.org/fhir/R4/search.html#prefix: ap should be 10 % of the gap between now and the date."""
+    gap = max(asked.start - now, now - asked.end, timedelta()) // 10
+    gap -= timedelta(microseconds=gap.microseconds % 1000)
+    start = asked.start - gap if asked.start - MIN > gap else MIN
+    return Interval(start, asked.end + gap if MAX - asked.end > gap else MAX)
+
+
+def _intervals(field: str, prefix: str, asked: Interval) -> Condition:
+    """Bounds on one field that an index can follow come first; the rest is for what they cannot tell."""
+    a, b = asked
+    start, end = f"{field}.s", f"{field}.e"
+    if prefix == "eq":
+        return {
+            start: {"$gte": a, "$lt": b},
+            end: {"$gt": a, "$lte": b},
+            **_same(field, {"s": {"$gte": a}, "e": {"$lte": b}}),
+        }
+    if prefix == "ap":
+        return {start: {"$lt": b}, end: {"$gt": a}, **_same(field, {"s": {"$lt": b}, "e": {"$gt": a}})}
+    if prefix == "ne":
+        return {"$or": [{start: {"$lt": a}}, {end: {"$gt": b}}]}
+    if prefix == "ge":
+        return {end: {"$gt": a}, "$or": [{end: {"$gt": b}}, {start: {"$gte": a}}]}
+    if prefix == "le":
+        return {start: {"$lt": b}, "$or": [{start: {"$lt": a}}, {end: {"$lte": b}}]}
+    if prefix == "gt":
+        return {end: {"$gt": b}}
+    if prefix == "lt":
+        return {start: {"$lt": a}}
+    return {start: {"$gte": b}} if prefix == "sa" else {end: {"$lte": a}}
+
+
+def _same(field: str, both: Condition) -> Condition:
+    """Of several intervals (a list of two or more), one has to meet both bounds."""
+    return {"$or": [{f"{field}.1": {"$exists": False}}, {field: {"$elemMatch": both}}]}
+
+
+def _moment(field: str, prefix: str, asked: Interval) -> Condition:
+    """As `_intervals`, for s = the moment and e = a millisecond later."""
+    a, b = asked
+    conditions: dict[str, Condition] = {
+        "eq": {field: {"$gte": a, "$lt": b}},
+        "ap": {field: {"$gte": a, "$lt": b}},
+        "ne": {"$or": [{field: {"$lt": a}}, {field: {"$gte": b}}]},
+        "gt": {field: {"$gte": b}},
+        "sa": {field: {"$gte": b}},
+        "lt": {field: {"$lt": a}},
+        "eb": {field: {"$lt": a}},
+        "ge": {field: {"$gte": a}},
+        "le": {field: {"$lt": b}},
+    }
+    return conditions[prefix]

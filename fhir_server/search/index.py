@@ -1,0 +1,160 @@
+"""The search values of a resource: every search parameter of its type, extracted in one pass over its members.
+
+http://hl7.org/fhir/R4/searchparameter.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from fhir_server.search import date, reference, string, token, uri
+from fhir_server.search.site import Site
+from resources import registry
+from resources.fhirpath import compile_path
+from resources.search_parameters import SearchParameter, parameters
+
+Index = Callable[[str, Any, Site], Sequence[Any]]
+Extract = Callable[[dict[str, Any]], Sequence[tuple[str, Any]]]
+
+_INDEXES: dict[str, Index] = {
+    "date": date.index,
+    "reference": reference.index,
+    "string": string.index,
+    "token": token.index,
+    "uri": uri.index,
+}
+
+_FIELDS_OF_THEIR_OWN = frozenset({"_id", "_lastUpdated"})
+"""Parameters answered by the stored document's `_id` and `t`."""
+
+_EXTENSION = re.compile(r"\.extension\('[^']+'\)$")
+"""Means the extension's value: the extension itself has nothing to search."""
+
+_PATH = re.compile(r"\(?([A-Za-z]+)\.([A-Za-z]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Branch:
+    """One alternative of an expression, for all parameters of one type that share it."""
+
+    extract: Extract
+    index: Index
+    codes: list[str] = field(default_factory=list)
+
+
+def search_document(resource: dict[str, Any], site: Site) -> dict[str, Any]:
+    """The search sub-document: code → the value, or the list of values, a resource is found by.
+
+    A parameter whose elements are there but have nothing that could be searched is null: it is not `:missing`.
+    """
+    always, by_member = _branches(resource["resourceType"])
+    found: dict[str, Any] = {}
+    for branch in always:
+        _run(branch, resource, site, found)
+    for member in resource:
+        for branch in by_member(member):
+            _run(branch, resource, site, found)
+    return found
+
+
+def _run(branch: _Branch, resource: dict[str, Any], site: Site, found: dict[str, Any]) -> None:
+    items = branch.extract(resource)
+    if not items:
+        return
+    index = branch.index
+    if len(items) == 1:
+        values = index(*items[0], site)
+    else:
+        values = [value for kind, item in items for value in index(kind, item, site)]
+    for code in branch.codes:
+        _add(found, code, values)
+    if index is reference.index:
+        for kind, item in items:
+            for name, further in reference.further(kind, item, site).items():
+                for code in branch.codes:
+                    _add(found, f"{code}:{name}", further)
+
+
+def _add(found: dict[str, Any], code: str, values: Sequence[Any]) -> None:
+    """One value stays a value and only several become a list: two lists cannot share a compound index."""
+    if found.get(code) is not None:
+        present = found[code] if isinstance(found[code], list) else [found[code]]
+        values = [*present, *values]
+    if len(values) > 1:
+        values = _distinct(values)
+    found[code] = None if not values else values[0] if len(values) == 1 else values
+
+
+def _distinct(values: Sequence[Any]) -> list[Any]:
+    if isinstance(values[0], dict):
+        return [value for place, value in enumerate(values) if value not in values[:place]]
+    return list(dict.fromkeys(values))
+
+
+@cache
+def _branches(resource_type: str) -> tuple[list[_Branch], Callable[[str], list[_Branch]]]:
+    """The branches that are always run, and those to run when a resource has a member of that JSON name."""
+    by_step: dict[str | None, dict[tuple[str, str], _Branch]] = {}
+    for parameter in parameters(resource_type).values():
+        if parameter.type not in _INDEXES or parameter.code in _FIELDS_OF_THEIR_OWN:
+            continue
+        for expression in _alternatives(parameter, resource_type):
+            shared = by_step.setdefault(_first_step(expression, resource_type), {})
+            extract = compile_path(expression, resource_type)
+            branch = _Branch(extract, _index(parameter, expression))
+            shared.setdefault((expression, parameter.type), branch).codes.append(parameter.code)
+    always = list(by_step.pop(None, {}).values())
+    steps = {step: list(shared.values()) for step, shared in by_step.items() if step is not None}
+
+    @cache
+    def by_member(member: str) -> list[_Branch]:
+        """`valueQuantity` is a member of the element `value`."""
+        return [branch for step, shared in steps.items() if _is_of(member, step) for branch in shared]
+
+    return always, by_member
+
+
+def _is_of(member: str, step: str) -> bool:
+    return member == step or (member.startswith(step) and member[len(step)].isupper())
+
+
+def _alternatives(parameter: SearchParameter, resource_type: str) -> Iterator[str]:
+    """The parts of a union that speak of the type: `(Group.x as T)` and `Resource.y`, but not `Groups.z`."""
+    for part in parameter.expression.split(" | ") if parameter.expression else ():
+        match = _PATH.match(part)
+        if match is None or match[1] in {resource_type, "Resource", "DomainResource"}:
+            yield f"{part}.value" if _EXTENSION.search(part) else part
+
+
+def _index(parameter: SearchParameter, expression: str) -> Index:
+    system_of = _system_of(expression) if parameter.type == "token" else None
+    return _INDEXES[parameter.type] if system_of is None else token.index_of_codes(system_of)
+
+
+def _system_of(expression: str) -> Callable[[str], str | None] | None:
+    """What tells a code's system, where the expression leads to an element of type code with a required binding."""
+    type_name, *steps = expression.split(".")
+    element = None
+    for step in steps:
+        element = registry.element(type_name, step)
+        if element is None or len(element.types) != 1:
+            return None
+        type_name = element.types[0]
+    if element is None or type_name != "code" or element.binding is None:
+        return None
+    by_system = registry.systems(element.binding) or {}
+    known = {code: system for system, codes in by_system.items() for code in codes or ()}
+    whole = [system for system, codes in by_system.items() if codes is None]
+    return lambda code: known.get(code) or (whole[0] if len(whole) == 1 else None)
+
+
+def _first_step(expression: str, resource_type: str) -> str | None:
+    """The element without which the expression has no value; None if that cannot be told."""
+    match = _PATH.match(expression)
+    if match is None or " and " in expression or " or " in expression or "exists()" in expression:
+        return None
+    return match[2]

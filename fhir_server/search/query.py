@@ -1,0 +1,77 @@
+"""The clauses of a search as one MongoDB filter.
+
+http://hl7.org/fhir/R4/search.html#combining
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from fhir_server.search import date, reference, string, token, uri
+from fhir_server.search.clauses import Clause, Search
+from fhir_server.search.site import Condition, Site
+from fhir_server.search.values import unescape
+from resources import outcome
+
+ALIVE: Condition = {"deleted": {"$ne": True}}
+"""Deleted resources stay in their collection as markers; no search finds them."""
+
+_CONDITIONS: dict[str, Callable[[Clause, Site], Condition]] = {
+    "date": date.condition,
+    "reference": reference.condition,
+    "string": string.condition,
+    "token": token.condition,
+    "uri": uri.condition,
+}
+
+_MODIFIERS: dict[str, Sequence[str]] = {
+    "date": date.MODIFIERS,
+    "string": string.MODIFIERS,
+    "token": token.MODIFIERS,
+    "uri": uri.MODIFIERS,
+}
+
+
+def filter_of(search: Search, site: Site, *, extra: Sequence[Condition] = ()) -> Condition:
+    """The filter for a collection of stored documents: what is alive, meets all clauses and all `extra` conditions
+    (of access control). FHIRError 400 names the parameter that cannot be understood or is not supported.
+    """
+    conditions = [condition(clause, site) for clause in search.clauses]
+    if not conditions and not extra:
+        return ALIVE
+    return {"$and": [*extra, *conditions, ALIVE]}
+
+
+def condition(clause: Clause, site: Site) -> Condition:
+    """The condition of one clause."""
+    if clause.modifier == "missing":
+        return {_field(clause): {"$exists": not _is_true(clause)}}
+    if clause.parameter.code == "_id":
+        _check_modifier(clause, ("not",))
+        ids = [unescape(value) for value in clause.values]
+        return {"_id": {"$nin": ids}} if clause.modifier == "not" else token.any_of("_id", ids)
+    if clause.parameter.code == "_lastUpdated":
+        _check_modifier(clause, ())
+        return date.instant_condition(clause, "t", site)
+    if clause.parameter.type != "reference":
+        _check_modifier(clause, _MODIFIERS[clause.parameter.type])
+    return _CONDITIONS[clause.parameter.type](clause, site)
+
+
+def _field(clause: Clause) -> str:
+    return {"_id": "_id", "_lastUpdated": "t"}.get(clause.parameter.code, clause.field)
+
+
+def _is_true(clause: Clause) -> bool:
+    if clause.values not in {("true",), ("false",)}:
+        raise outcome.bad_parameter(
+            clause.name, f"is either true or false, not '{','.join(clause.values)[:64]}'"
+        )
+    return clause.values == ("true",)
+
+
+def _check_modifier(clause: Clause, possible: Sequence[str]) -> None:
+    if clause.modifier is not None and clause.modifier not in possible:
+        known = ", ".join(f":{each}" for each in (*possible, "missing"))
+        text = f"Parameter '{clause.name}': ':{clause.modifier}' is not supported here. Possible: {known}"
+        raise outcome.not_supported(text)
