@@ -50,15 +50,25 @@ _STATUSES = {
 }
 
 _READ_PARAMETERS = ("_format", "_pretty", "_summary", "_elements", "If-None-Match", "If-Modified-Since")
-_HISTORY_PARAMETERS = ("_count", "_since", "_at", "_format", "_pretty", "_summary", "_elements")
+_HISTORY_PARAMETERS = ("_count", "_since", "_at", "_cursor", "_format", "_pretty", "_summary", "_elements")
 
 _PARAMETERS: dict[str, tuple[str, ...]] = {
-    "capabilities": ("_format", "_pretty", "_summary", "_elements", "If-None-Match"),
+    "capabilities": ("mode", "_format", "_pretty", "_summary", "_elements", "If-None-Match"),
     "transaction": ("Prefer", "_format", "_pretty"),
     "history-system": _HISTORY_PARAMETERS,
-    "search-type": ("_count", "_total", "_format", "_pretty", "_summary", "_elements", "Prefer"),
+    "search-type": (
+        "_count",
+        "_sort",
+        "_total",
+        "_cursor",
+        "_format",
+        "_pretty",
+        "_summary",
+        "_elements",
+        "Prefer",
+    ),
     "create": ("If-None-Exist", "Prefer", "_format", "_pretty"),
-    "update": ("If-Match", "If-None-Match-any", "Prefer", "_format", "_pretty"),
+    "update": ("If-Match", "If-None-Match", "Prefer", "_format", "_pretty"),
     "patch": ("If-Match", "Prefer", "_format", "_pretty"),
     "delete": ("If-Match", "Prefer", "_format", "_pretty"),
     "history-type": _HISTORY_PARAMETERS,
@@ -147,7 +157,7 @@ def _path_parameters(path: str, *, written: bool = False) -> list[Json]:
 def _parameters(route: Route, *, binary: bool) -> list[Json]:
     names = list(_PARAMETERS[route.interaction])
     if route.conditional:
-        names = [name for name in names if name not in {"If-Match", "If-None-Match-any"}]
+        names = [name for name in names if name not in {"If-Match", "If-None-Match"}]
     if route.conditional or (route.interaction, route.method) == ("search-type", "GET"):
         names += components.SEARCH_PARAMETERS
     if binary and route.interaction in {"create", "update"}:
@@ -207,5 +217,8 @@ def _options(path: str) -> Json:
         "summary": "The methods possible here",
         "tags": [_tag(path)],
         "parameters": _path_parameters(path),
-        "responses": {"204": {"description": "See the header Allow", "headers": headers}},
+        "responses": {
+            "204": {"description": "See the header Allow", "headers": headers},
+            "404": {"description": components.DESCRIPTIONS[404]},
+        },
     }

@@ -51,7 +51,10 @@ def _path(name: str, text: str) -> Json:
 
 _FORMATS = ["json", "application/json", "application/fhir+json"]
 _SUMMARIES = ["true", "text", "data", "count", "false"]
-_ONE_ETAG = {"type": "string", "pattern": r'^(W/)?"[0-9]{1,9}"$'}
+_TAG = r'(W/)?"[A-Za-z0-9\-.]{1,64}"'
+_ETAGS = {"type": "string", "pattern": rf"^(\*|{_TAG}(, ?{_TAG})*)$"}
+
+_SORT = {"type": "string", "enum": ["_id", "-_id", "_lastUpdated", "-_lastUpdated"]}
 
 _PARAMETERS: Json = {
     "id": _path("id", "Logical id"),
@@ -68,16 +71,20 @@ _PARAMETERS: Json = {
     "_total": _query(
         "_total", "Whether matches are counted", {"type": "string", "enum": ["none", "estimate", "accurate"]}
     ),
+    "_sort": _query("_sort", "_id or _lastUpdated, with - for descending; several with commas", _SORT),
+    "_cursor": _query("_cursor", "Place in a list, taken from a link of a Bundle", _STRING),
+    "mode": _query(
+        "mode", "What of the CapabilityStatement is wanted", {"type": "string", "enum": ["full", "normative"]}
+    ),
     "_since": _query(
         "_since", "Versions made at this instant or later", {"type": "string", "format": "date-time"}
     ),
     "_at": _query("_at", "Versions current at this time", {"type": "string", "pattern": f"^{_DATE}$"}),
-    "If-None-Match": _header("If-None-Match", "ETag of what the client has; the same is answered with 304"),
-    "If-None-Match-any": _header(
-        "If-None-Match", "Only if there is none yet", {"type": "string", "const": "*"}
+    "If-None-Match": _header(
+        "If-None-Match", "ETags of what the client has, or *: nothing may be there", _ETAGS
     ),
     "If-Modified-Since": _header("If-Modified-Since", "HTTP date; 304 unless changed since"),
-    "If-Match": _header("If-Match", "ETag of the version that is to be changed", _ONE_ETAG),
+    "If-Match": _header("If-Match", "ETag of the version that is to be changed", _ETAGS),
     "If-None-Exist": _header(
         "If-None-Exist", "Criteria; only created if nothing matches: identifier=system|value"
     ),

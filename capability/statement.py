@@ -28,12 +28,13 @@ LOOPBACK_ONLY = "No access control is configured: the server listens on the loop
 CONTROL_PARAMETERS = (
     ("_count", "number", "How many entries a page holds at most"),
     ("_elements", "string", "The elements to answer with, separated by commas"),
+    ("_sort", "string", "_id or _lastUpdated, with - for descending"),
     ("_summary", "token", "true, text, data, count or false"),
-    ("_total", "token", "none, or accurate to have the matches counted"),
+    ("_total", "token", "none, estimate or accurate"),
 )
 """Parameters of a search that select nothing; R4 defines no SearchParameter for them.
 
-http://hl7.org/fhir/R4/search.html#Summary
+http://hl7.org/fhir/R4/search.html#table
 """
 
 _INTERACTIONS = (
