@@ -6,9 +6,9 @@ The core knows no HTTP: `rest` makes a `FhirRequest` of an HTTP request, `system
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from resources.codec import Json
@@ -57,7 +57,7 @@ class FhirRequest:
     """Version ids; `*` stands for any"""
     if_none_match: frozenset[str] | None = None
     if_none_exist: str | None = None
-    if_modified_since: datetime.datetime | None = None
+    if_modified_since: datetime | None = None
     prefer: Prefer = field(default_factory=Prefer)
     agent: Agent = field(default_factory=Agent)
     request_id: str = ""
@@ -90,7 +90,7 @@ class Result:
     resource_type: str | None = None
     id: str | None = None
     version: int | None = None
-    last_modified: datetime.datetime | None = None
+    last_modified: datetime | None = None
     created: bool = False
     changed: bool = True
     """False where a write found nothing to do"""

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from fhir_server.audit.codes import outcome_of
-from fhir_server.audit.event import Access, Source, audit_event, description
+from fhir_server.audit.event import Access, Source, audit_event, description, search_values
 from fhir_server.context import FhirRequest, Result
-from fhir_server.search.index import search_document
 from fhir_server.store.documents import Document, document, new_id, now, stamped
 
 if TYPE_CHECKING:
@@ -71,8 +70,9 @@ class AuditWriter:
         await self._store.append([self._stored(access)])
 
     def _stored(self, access: Access) -> Document:
-        event = stamped(audit_event(access), new_id(), 1, access.recorded)
-        return document(event, search_document(event, self._site), access.recorded)
+        event = audit_event(access)
+        values = search_values(access, event)
+        return document(stamped(event, new_id(), 1, access.recorded), values, access.recorded)
 
 
 def asked(request: FhirRequest, base_url: str) -> str | None:

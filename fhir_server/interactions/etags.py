@@ -25,5 +25,7 @@ def version_ids(text: str, header: str) -> frozenset[str]:
     tags = [_TAG.fullmatch(part.strip()) for part in text.split(",")]
     found = frozenset(tag[1] for tag in tags if tag is not None)
     if len(found) == 0 or None in tags:
-        raise bad_request(f"""{header}: '{text[:100]}' is not a list of entity tags; W/"3" or * was expected""")
+        raise bad_request(
+            f"""{header}: '{text[:100]}' is not a list of entity tags; W/"3" or * was expected"""
+        )
     return found

@@ -8,9 +8,9 @@ http://hl7.org/fhir/R4/http.html#history
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -33,7 +33,7 @@ PARAMETERS = {"_since", "_at", "_count", "_cursor"}
 ELSEWHERE = {"_format", "_pretty", "_summary", "_elements"}
 """Answered by the representation, not by the interaction"""
 
-Position = tuple[datetime.datetime, str, str, int]
+Position = tuple[datetime, str, str, int]
 
 
 @dataclass(slots=True, frozen=True)
@@ -41,8 +41,8 @@ class Asked:
     """What a history request asks for."""
 
     count: int
-    since: datetime.datetime | None = None
-    at: tuple[datetime.datetime, datetime.datetime] | None = None
+    since: datetime | None = None
+    at: tuple[datetime, datetime] | None = None
     after: Position | None = None
 
 
@@ -157,7 +157,7 @@ def _count(value: str, most: int) -> int:
     return min(int(value[:9]), most)
 
 
-def _moment(ctx: Context, name: str, value: str) -> tuple[datetime.datetime, datetime.datetime]:
+def _moment(ctx: Context, name: str, value: str) -> tuple[datetime, datetime]:
     try:
         return datatypes.date_interval(value, ctx.settings.default_timezone)
     except (ValueError, FHIRError):
@@ -167,7 +167,7 @@ def _moment(ctx: Context, name: str, value: str) -> tuple[datetime.datetime, dat
 
 def _opened(ctx: Context, request: FhirRequest, text: str) -> Position:
     moment, resource_type, logical_id, version = cursor.unseal(ctx.secret, "history " + request.where, text)
-    return datetime.datetime.fromtimestamp(moment / 1000, datetime.UTC), resource_type, logical_id, version
+    return datetime.fromtimestamp(moment / 1000, UTC), resource_type, logical_id, version
 
 
 def _sealed(ctx: Context, request: FhirRequest, position: Position) -> str:
@@ -198,16 +198,14 @@ def _entry(base_url: str, resource_type: str, row: Document) -> Json:
     """http://hl7.org/fhir/R4/http.html#history: request and response of each version"""
     where = f"{resource_type}/{row['_id']}"
     entry: Json = {"fullUrl": f"{base_url}/{where}"}
+    if "r" in row:
+        entry["resource"] = row["r"]
     if "deleted" in row:
-        entry["request"] = {"method": "DELETE", "url": where}
-        status = "204"
+        method, status = "DELETE", "204"
     elif row["v"] == 1:
-        entry["resource"] = row["r"]
-        entry["request"] = {"method": "POST", "url": resource_type}
-        status = "201"
+        method, status = ("PUT" if "put" in row else "POST"), "201"
     else:
-        entry["resource"] = row["r"]
-        entry["request"] = {"method": "PUT", "url": where}
-        status = "200"
+        method, status = "PUT", "200"
+    entry["request"] = {"method": method, "url": resource_type if method == "POST" else where}
     entry["response"] = {"status": status, "etag": f'W/"{row["v"]}"', "lastModified": instant(row["t"])}
     return entry

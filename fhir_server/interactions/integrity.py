@@ -46,14 +46,18 @@ def _target(reference: str) -> tuple[str, str] | None:
 
 def lock_keys(resource: Json) -> list[str]:
     """The locks a write of `resource` holds under referential integrity: one for each target."""
-    return [f"reference {kind}/{id_}" for kind, id_, _ in literal_references(resource, resource["resourceType"])]
+    return [
+        f"reference {kind}/{id_}" for kind, id_, _ in literal_references(resource, resource["resourceType"])
+    ]
 
 
 async def check_targets(unit: Unit, resource: Json) -> None:
     """Raises a 422 that names every reference whose target does not exist or is deleted."""
     wanted: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for kind, logical_id, expression in literal_references(resource, resource["resourceType"]):
-        if (kind, logical_id) != (resource["resourceType"], resource["id"]) and not unit.stages(kind, logical_id):
+        if (kind, logical_id) != (resource["resourceType"], resource["id"]) and not unit.stages(
+            kind, logical_id
+        ):
             wanted[kind][logical_id].append(expression)
     issues = []
     for kind, ids in wanted.items():
@@ -74,5 +78,10 @@ async def check_unreferenced(unit: Unit, resource_type: str, logical_id: str) ->
             continue
         either = [{f"s.{code}": wanted} for code in codes]
         for document in await unit.find(kind, {"$or": either}, limit=10, projection={"_id": 1}):
-            if not unit.stages_deletion(kind, document["_id"]) and (kind, document["_id"]) != (resource_type, logical_id):
-                raise conflict(f"{wanted} is still referred to by {kind}/{document['_id']}; delete that first")
+            if not unit.stages_deletion(kind, document["_id"]) and (kind, document["_id"]) != (
+                resource_type,
+                logical_id,
+            ):
+                raise conflict(
+                    f"{wanted} is still referred to by {kind}/{document['_id']}; delete that first"
+                )

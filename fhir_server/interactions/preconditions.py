@@ -27,7 +27,9 @@ def check_if_match(request: FhirRequest, current: Document | None) -> None:
     version = str(current["v"])
     if ANY not in request.if_match and version not in request.if_match:
         asked = ", ".join(sorted(request.if_match))
-        text = f"If-Match: {request.where} is at version {version}, not at {asked}. Read it again, then repeat"
+        text = (
+            f"If-Match: {request.where} is at version {version}, not at {asked}. Read it again, then repeat"
+        )
         raise precondition_failed(text)
 
 
@@ -56,7 +58,9 @@ def parsed(text: str) -> tuple[tuple[str, str], ...]:
     return pairs
 
 
-def criteria_search(ctx: Context, resource_type: str, criteria: tuple[tuple[str, str], ...]) -> clauses.Search:
+def criteria_search(
+    ctx: Context, resource_type: str, criteria: tuple[tuple[str, str], ...]
+) -> clauses.Search:
     """The parsed criteria; 412 when they select nothing in particular."""
     search = clauses.parse(resource_type, list(criteria), lenient=False)
     if not search.clauses:

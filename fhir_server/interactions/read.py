@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from fhir_server.context import Context, FhirRequest, Result
@@ -39,6 +39,6 @@ def caller_has(request: FhirRequest, current: Document) -> bool:
     if request.if_none_match is not None:
         return ANY in request.if_none_match or str(current["v"]) in request.if_none_match
     if request.if_modified_since is not None:
-        modified: datetime.datetime = current["t"]
+        modified: datetime = current["t"]
         return modified.replace(microsecond=0) <= request.if_modified_since
     return False

@@ -36,8 +36,10 @@ async def update(ctx: Context, request: FhirRequest, unit: Unit) -> Result:
     if current is not None and unchanged(current, resource):
         return existing(request.resource_type, current)
     if current is None and criteria is None and not ctx.settings.update_create:
-        raise error(405, "not-supported", f"{request.where} does not exist, and clients may not choose ids here")
-    return await stage_version(ctx, unit, resource, logical_id, current)
+        raise error(
+            405, "not-supported", f"{request.where} does not exist, and clients may not choose ids here"
+        )
+    return await stage_version(ctx, unit, resource, logical_id, current, put=True)
 
 
 def _same_id(request: FhirRequest, resource: Json) -> None:
@@ -69,6 +71,8 @@ async def _matched(
         raise error(405, "not-supported", "Nothing matches the criteria, and clients may not choose ids here")
     current = await unit.current(request.resource_type, given)
     if current is not None and "deleted" not in current:
-        text = f"Nothing matches the criteria, but {request.resource_type}/{given}, the id in the body, exists"
+        text = (
+            f"Nothing matches the criteria, but {request.resource_type}/{given}, the id in the body, exists"
+        )
         raise precondition_failed(text)
     return current, given

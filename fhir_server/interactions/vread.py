@@ -33,7 +33,12 @@ async def vread(ctx: Context, request: FhirRequest, unit: Unit) -> Result:
 
 
 async def _version(unit: Unit, resource_type: str, logical_id: str, version_id: str) -> Document | None:
-    if not version_id.isascii() or not version_id.isdigit() or version_id.startswith("0") or len(version_id) > 9:
+    if (
+        not version_id.isascii()
+        or not version_id.isdigit()
+        or version_id.startswith("0")
+        or len(version_id) > 9
+    ):
         return None
     version = int(version_id)
     current = await unit.current(resource_type, logical_id)

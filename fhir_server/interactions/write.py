@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from fhir_server.context import Context, FhirRequest, Result
@@ -15,6 +15,7 @@ from resources.outcome import bad_request
 if TYPE_CHECKING:
     from fhir_server.store.unit import Unit
     from resources.codec import Json
+
 
 def accepted(request: FhirRequest) -> Json:
     """The body of the request as a valid resource of the type in the URL, or a 400 / 422.
@@ -34,7 +35,7 @@ def accepted(request: FhirRequest) -> Json:
 
 
 async def stage_version(
-    ctx: Context, unit: Unit, resource: Json, logical_id: str, previous: Document | None
+    ctx: Context, unit: Unit, resource: Json, logical_id: str, previous: Document | None, *, put: bool = False
 ) -> Result:
     """Stages the next version of a resource and says what it will be."""
     version = 1 if previous is None else previous["v"] + 1
@@ -43,7 +44,10 @@ async def stage_version(
     if ctx.settings.referential_integrity:
         await integrity.check_targets(unit, whole)
     values = search_document(whole, ctx.site)
-    unit.stage(whole["resourceType"], document(whole, values, moment), previous)
+    stored = document(whole, values, moment)
+    if put and previous is None:
+        stored["put"] = True
+    unit.stage(whole["resourceType"], stored, previous)
     return Result(
         201 if previous is None or "deleted" in previous else 200,
         resource=whole,
@@ -84,9 +88,9 @@ def existing(resource_type: str, current: Document, status: int = 200) -> Result
     )
 
 
-def after(previous: Document | None) -> datetime.datetime:
+def after(previous: Document | None) -> datetime:
     """The present instant, but later than that of the superseded version also when the clock went back."""
     moment = now()
     if previous is not None and moment <= previous["t"]:
-        moment = previous["t"] + datetime.timedelta(milliseconds=1)
+        moment = previous["t"] + timedelta(milliseconds=1)
     return moment

@@ -101,7 +101,9 @@ class FhirEndpoint:
         except FHIRError as fault:
             return refused(fault, wanted)
         except TimeoutError:
-            return refused(unavailable("The request took too long and was stopped; nothing was written"), wanted)
+            return refused(
+                unavailable("The request took too long and was stopped; nothing was written"), wanted
+            )
         except Disconnected:
             raise
         except Exception:

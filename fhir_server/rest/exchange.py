@@ -59,9 +59,7 @@ MAX_PARAMETERS = 1000
 def pairs(text: str, what: str = "query") -> Pairs:
     """A query string or form as decoded (name, value) pairs; 400 if it is not UTF-8 or holds too many."""
     try:
-        return tuple(
-            parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
-        )
+        return tuple(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS))
     except UnicodeDecodeError:
         raise bad_request(f"The {what} is not UTF-8 when its %-escapes are undone") from None
     except ValueError:
@@ -94,7 +92,9 @@ class Disconnected(Exception):
 
 
 def _too_large(limit: int) -> FHIRError:
-    return too_large(f"The body is larger than the {limit:,} bytes this server takes (FHIR_SERVER_MAX_BODY_BYTES)")
+    return too_large(
+        f"The body is larger than the {limit:,} bytes this server takes (FHIR_SERVER_MAX_BODY_BYTES)"
+    )
 
 
 async def respond(send: Send, response: HttpResponse, *, with_body: bool = True) -> None:

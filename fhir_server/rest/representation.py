@@ -72,7 +72,11 @@ def _without_resource(
     request: FhirRequest, result: Result, fields: dict[str, str], wanted: Format
 ) -> HttpResponse:
     if result.status == 204 and request.prefer.return_ == "OperationOutcome":
-        text = f"{request.where} is deleted" if result.changed else f"{request.where}: nothing was there to delete"
+        text = (
+            f"{request.where} is deleted"
+            if result.changed
+            else f"{request.where}: nothing was there to delete"
+        )
         return _fhir(200, result.outcome or information(text), fields, wanted)
     return HttpResponse(result.status, headers=fields)
 
@@ -109,4 +113,6 @@ def _fhir(status: int, resource: Json, fields: dict[str, str], wanted: Format) -
 
 def refused(fault: FHIRError, wanted: Format) -> HttpResponse:
     """An error as response: its OperationOutcome under its status. The one place where that is done."""
-    return _fhir(fault.status, fault.outcome(), {k: headers.safe(v) for k, v in fault.headers.items()}, wanted)
+    return _fhir(
+        fault.status, fault.outcome(), {k: headers.safe(v) for k, v in fault.headers.items()}, wanted
+    )

@@ -11,7 +11,7 @@ from fhir_server.rest import binary, headers, negotiation
 from fhir_server.rest.exchange import HttpRequest, Receive, Scope, body, pairs
 from fhir_server.system.routing import Target, route
 from resources import codec
-from resources.outcome import FHIRError, bad_request, not_supported
+from resources.outcome import bad_request
 
 WITH_BODY = {"create", "update", "patch", "transaction", "batch"}
 PATCH_TYPES = "application/json-patch+json (JSON Patch) or application/fhir+json (FHIRPath Patch)"
@@ -103,10 +103,14 @@ def _bundle_interaction(resource: dict[str, Any]) -> str:
     """http://hl7.org/fhir/R4/http.html#transaction: the type of the Bundle decides"""
     kind = resource.get("type")
     if resource.get("resourceType") != "Bundle":
-        text = "A Bundle of type batch or transaction was expected at the base; resources go to their type's URL"
+        text = (
+            "A Bundle of type batch or transaction was expected at the base; resources go to their type's URL"
+        )
         raise bad_request(text, "resourceType")
     if kind not in {"batch", "transaction"}:
-        raise bad_request(f"A Bundle of type {kind!r} cannot be performed; batch or transaction was expected", "Bundle.type")
+        raise bad_request(
+            f"A Bundle of type {kind!r} cannot be performed; batch or transaction was expected", "Bundle.type"
+        )
     return str(kind)
 
 
@@ -116,5 +120,7 @@ def _patch_document(content_type: str | None, raw: bytes) -> Any:
     negotiation.check_patch(content_type)
     parameters = codec.decode(raw)
     if parameters.get("resourceType") != "Parameters":
-        raise bad_request(f"A FHIRPath Patch is a Parameters resource. Expected: {PATCH_TYPES}", "resourceType")
+        raise bad_request(
+            f"A FHIRPath Patch is a Parameters resource. Expected: {PATCH_TYPES}", "resourceType"
+        )
     return parameters

@@ -1,7 +1,9 @@
 """The shape of a stored document, and the way between FHIR JSON values and BSON.
 
-    {_id: logical id, v: version, t: last updated, deleted?: true, r: resource, s: search values}
-    "<Type>.history": {_id: {id, v}, t, until, deleted?, r}: the superseded versions
+    {_id: logical id, v: version, t: last updated, deleted?, put?, r: resource, s: search values}
+    "<Type>.history": {_id: {id, v}, t, until, deleted?, put?, r}: the superseded versions
+
+`deleted: true` marks a deletion (then there is no `r`), `put: true` a first version that came by PUT.
 
 A number is a BSON decimal128, which keeps its digits. A number whose spelling decimal128 would not give
 back (`1e3`, `-0`) is kept as its text in a BSON binary of user-defined subtype `SPELLED`.
@@ -9,10 +11,10 @@ back (`1e3`, `-0`) is kept as its text in a BSON binary of user-defined subtype 
 
 from __future__ import annotations
 
-import datetime
 import os
 import threading
 import time
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -62,17 +64,17 @@ class _SpelledDecoder(TypeDecoder):
 CODEC_OPTIONS: CodecOptions[Document] = CodecOptions(
     type_registry=TypeRegistry([_DecimalCodec(), _SpelledEncoder(), _SpelledDecoder()]),
     tz_aware=True,
-    tzinfo=datetime.UTC,
+    tzinfo=UTC,
 )
 
 
-def now() -> datetime.datetime:
+def now() -> datetime:
     """The present instant to the millisecond, as BSON keeps it."""
-    instant = datetime.datetime.now(datetime.UTC)
+    instant = datetime.now(UTC)
     return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
 
 
-def instant(moment: datetime.datetime) -> str:
+def instant(moment: datetime) -> str:
     """A moment as FHIR instant: `2026-11-20T14:36:49.123Z`.
 
     http://hl7.org/fhir/R4/datatypes.html#instant
@@ -100,20 +102,16 @@ class _Ids:
 new_id = _Ids()
 
 
-def stamped(resource: Json, logical_id: str, version: int, moment: datetime.datetime) -> Json:
+def stamped(resource: Json, logical_id: str, version: int, moment: datetime) -> Json:
     """The resource as it is stored: with its id, `meta.versionId` and `meta.lastUpdated`, all else as sent."""
     meta = {"versionId": str(version), "lastUpdated": instant(moment)}
-    for name, value in resource.get("meta", {}).items():
-        if name not in {"versionId", "lastUpdated"}:
-            meta[name] = value
+    of_client = resource.get("meta", {}).items()
+    meta |= {name: value for name, value in of_client if name not in {"versionId", "lastUpdated"}}
     whole: Json = {"resourceType": resource["resourceType"], "id": logical_id, "meta": meta}
-    for name, value in resource.items():
-        if name not in whole:
-            whole[name] = value
-    return whole
+    return whole | {name: value for name, value in resource.items() if name not in whole}
 
 
-def document(resource: Json, search: Document, moment: datetime.datetime) -> Document:
+def document(resource: Json, search: Document, moment: datetime) -> Document:
     """The stored document of a stamped resource."""
     return {
         "_id": resource["id"],
@@ -124,7 +122,7 @@ def document(resource: Json, search: Document, moment: datetime.datetime) -> Doc
     }
 
 
-def tombstone(logical_id: str, version: int, moment: datetime.datetime) -> Document:
+def tombstone(logical_id: str, version: int, moment: datetime) -> Document:
     """The current document of a deleted resource.
 
     http://hl7.org/fhir/R4/http.html#delete
@@ -132,8 +130,8 @@ def tombstone(logical_id: str, version: int, moment: datetime.datetime) -> Docum
     return {"_id": logical_id, "v": version, "t": moment, "deleted": True}
 
 
-def superseded(current: Document, moment: datetime.datetime) -> Document:
+def superseded(current: Document, moment: datetime) -> Document:
     """What goes into history when a newer version takes the place of `current` at `moment`."""
     old: Document = {"_id": {"id": current["_id"], "v": current["v"]}, "t": current["t"], "until": moment}
-    old.update({name: current[name] for name in ("deleted", "r") if name in current})
+    old.update({name: current[name] for name in ("deleted", "put", "r") if name in current})
     return old

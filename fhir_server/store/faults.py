@@ -57,7 +57,9 @@ def _operation_failure(fault: OperationFailure) -> BaseException:
     if codes & TOO_LARGE_DOCUMENT:
         return too_large("The resource is larger than the 16 MB that one document may have")
     if codes & TOO_LARGE_TRANSACTION:
-        return too_costly("The transaction is larger than MongoDB can commit at once; nothing was written. Split it")
+        return too_costly(
+            "The transaction is larger than MongoDB can commit at once; nothing was written. Split it"
+        )
     if codes & TOO_DEEP:
         return unprocessable("The resource is nested too deeply to be stored", code="too-costly")
     if isinstance(fault, DuplicateKeyError) or codes & CONFLICT:
@@ -72,7 +74,9 @@ def _operation_failure(fault: OperationFailure) -> BaseException:
 
 
 def away() -> FHIRError:
-    return unavailable("The database cannot be reached at the moment; nothing was answered or changed. Try again")
+    return unavailable(
+        "The database cannot be reached at the moment; nothing was answered or changed. Try again"
+    )
 
 
 @contextmanager

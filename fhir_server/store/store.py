@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
 import hashlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from datetime import timedelta
 
 from pymongo import AsyncMongoClient, ReplaceOne
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -26,7 +25,7 @@ from resources.outcome import FHIRError
 DURABLE = WriteConcern(w="majority", j=True)
 LOCKS = "_locks"
 SERVER = "_server"
-LOCK_LIFE = datetime.timedelta(hours=1)
+LOCK_LIFE = timedelta(hours=1)
 
 
 class Store:
@@ -145,6 +144,7 @@ class Store:
             kept = await self.database[SERVER].find_one_and_update(
                 {"_id": "secret"}, {"$setOnInsert": {"value": proposal}}, upsert=True, return_document=True
             )
+        assert kept is not None
         return bytes(kept["value"])
 
     async def append(self, events: Sequence[Document]) -> None:
@@ -169,7 +169,7 @@ class Store:
         except Exception as fault:
             meant = translated(fault)
             # After a lost connection nobody knows what was committed: to try again could write twice.
-            if len(units) == 1 or isinstance(meant, FHIRError) and meant.status == 503:
+            if len(units) == 1 or (isinstance(meant, FHIRError) and meant.status == 503):
                 return [meant] * len(units)
             return [(await self._commit_batch([unit]))[0] for unit in units]
         return [None] * len(units)

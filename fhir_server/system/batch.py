@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from fhir_server.context import Context, FhirRequest, Result
 from fhir_server.system import entries
-from fhir_server.system.dispatch import answer
+from fhir_server.system.perform import audited, perform
 from resources import validation
 from resources.outcome import FHIRError, bad_request
 
@@ -60,7 +60,7 @@ async def _perform(ctx: Context, request: FhirRequest, entry: Json, position: in
     asked = None
     try:
         asked = entries.entry_request(ctx, request, entry, position)
-        return entries.success(asked, await answer(ctx, asked))
+        return entries.success(asked, await audited(ctx, asked, perform))
     except FHIRError as fault:
         if asked is None:
             await ctx.audit.failure(request, fault)

@@ -14,6 +14,9 @@ from typing import Any
 from resources.codec import Json
 from resources.registry import is_primitive, is_resource, json_members
 
+Path = tuple[str, Any]
+"""A JSON name and the path of the object it is a member of; None stands above a resource"""
+
 LINKS = frozenset({"uri", "url", "oid", "uuid"})
 _NARRATIVE_LINK = re.compile(r"""(\b(?:href|src)\s*=\s*)("[^"]*"|'[^']*')""")
 
@@ -23,44 +26,50 @@ def rewritten(resource: Json, targets: Mapping[str, str]) -> Json:
 
     What holds no such link is shared with the original, not copied.
     """
-    if not targets:
-        return resource
-    changed = _value(resource, targets, (resource["resourceType"],))
-    assert isinstance(changed, dict)
-    return changed
+    return _members(resource, targets, (resource["resourceType"], None)) if targets else resource
 
 
-def _value(value: Any, targets: Mapping[str, str], path: tuple[str, ...]) -> Any:
-    if isinstance(value, dict):
-        return _members(value, targets, path)
-    if isinstance(value, list):
-        items = [_value(item, targets, path) for item in value]
-        return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
-    if isinstance(value, str):
-        return _text(value, targets, path)
-    return value
-
-
-def _members(value: Json, targets: Mapping[str, str], path: tuple[str, ...]) -> Json:
-    if "resourceType" in value and len(path) > 1:
-        path = (value["resourceType"],)
-    changed = {}
+def _members(value: Json, targets: Mapping[str, str], path: Path) -> Json:
+    changed: Json | None = None
     for name, member in value.items():
-        new = _value(member, targets, (*path, name))
+        kind = type(member)
+        new: Any = member
+        if kind is str:
+            if member in targets or name == "div" or (name == "reference" and "#" in member):
+                new = _text(member, targets, (name, path))
+        elif kind is dict:
+            here = (member["resourceType"], None) if "resourceType" in member else (name, path)
+            new = _members(member, targets, here)
+        elif kind is list:
+            new = _items(member, targets, (name, path))
         if new is not member:
+            changed = changed or dict(value)
             changed[name] = new
-    return {**value, **changed} if changed else value
+    return changed or value
 
 
-def _text(text: str, targets: Mapping[str, str], path: tuple[str, ...]) -> str:
+def _items(value: list[Any], targets: Mapping[str, str], path: Path) -> list[Any]:
+    changed: list[Any] | None = None
+    for position, item in enumerate(value):
+        new: Any = item
+        if isinstance(item, dict):
+            here = (item["resourceType"], None) if "resourceType" in item else path
+            new = _members(item, targets, here)
+        elif isinstance(item, str) and item in targets:
+            new = _text(item, targets, path)
+        if new is not item:
+            changed = changed or list(value)
+            changed[position] = new
+    return changed or value
+
+
+def _text(text: str, targets: Mapping[str, str], path: Path) -> str:
     if text in targets:
         return targets[text] if _is_link(path) else text
-    if path[-1] == "div" and ("href" in text or "src" in text):
+    if path[0] == "div":
         return _NARRATIVE_LINK.sub(lambda link: _link(link, targets), text)
-    base, mark, fragment = text.partition("#")
-    if mark and base in targets and path[-1] == "reference":
-        return f"{targets[base]}#{fragment}"
-    return text
+    base, _, fragment = text.partition("#")
+    return f"{targets[base]}#{fragment}" if base in targets else text
 
 
 def _link(link: re.Match[str], targets: Mapping[str, str]) -> str:
@@ -69,34 +78,39 @@ def _link(link: re.Match[str], targets: Mapping[str, str]) -> str:
     return link.group() if target is None else f"{attribute}{quoted[0]}{target}{quoted[0]}"
 
 
-def _is_link(path: tuple[str, ...]) -> bool:
+def _is_link(path: Path) -> bool:
     """Whether the element at a path of JSON names is one whose links are replaced."""
-    if path[-1] == "reference":
-        return True
-    type_name: str | None = path[0]
-    for name in path[1:]:
-        if type_name is None or is_primitive(type_name):
-            return False
-        element = json_members(type_name).get(name)
-        type_name = None if element is None else element.json_names[name]
-    return type_name in LINKS
+    name, owner = path
+    return name == "reference" or (owner is not None and _type_of(path) in LINKS)
 
 
-def conditional_references(resource: Any) -> Iterator[str]:
+def _type_of(path: Path) -> str | None:
+    """The type of the element at a path of JSON names; None where there is no such element."""
+    name, owner = path
+    if owner is None:
+        return name
+    owner_type = _type_of(owner)
+    if owner_type is None or is_primitive(owner_type):
+        return None
+    element = json_members(owner_type).get(name)
+    return None if element is None else element.json_names[name]
+
+
+def conditional_references(resource: Json) -> set[str]:
     """Each `Practitioner?identifier=…` that stands where a reference should.
 
     http://hl7.org/fhir/R4/http.html#trules, "conditional references"
     """
-    if isinstance(resource, dict):
-        for name, member in resource.items():
-            if name == "reference" and isinstance(member, str):
-                if "?" in member and is_resource(member.split("?", 1)[0]):
-                    yield member
-            elif isinstance(member, dict | list):
-                yield from conditional_references(member)
-    elif isinstance(resource, list):
-        for member in resource:
-            yield from conditional_references(member)
+    found: set[str] = set()
+    open_: list[Any] = [resource]
+    while open_:
+        value = open_.pop()
+        members = value.values() if isinstance(value, dict) else value
+        open_ += [member for member in members if type(member) in {dict, list}]
+        reference = value.get("reference") if isinstance(value, dict) else None
+        if isinstance(reference, str) and "?" in reference and is_resource(reference.split("?", 1)[0]):
+            found.add(reference)
+    return found
 
 
 def names_of(full_url: str | None, resource: Json | None, resource_type: str, base_url: str) -> Iterator[str]:

@@ -1,115 +1,15 @@
-"""Performs one interaction: isolation, retry on conflict, and an AuditEvent whatever comes of it."""
+"""Any interaction, of one resource or of a whole Bundle: the door through which everything comes in."""
 
 from __future__ import annotations
 
-import asyncio
-import random
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
-
-import structlog
-
 from fhir_server.context import Context, FhirRequest, Result
-from fhir_server.interactions import integrity
-from fhir_server.interactions.capabilities import capabilities
-from fhir_server.interactions.create import create
-from fhir_server.interactions.delete import delete
-from fhir_server.interactions.history import history
-from fhir_server.interactions.patch import patch
-from fhir_server.interactions.preconditions import criteria_of, lock_keys
-from fhir_server.interactions.read import read
-from fhir_server.interactions.search_type import search_type
-from fhir_server.interactions.update import update
-from fhir_server.interactions.vread import vread
-from fhir_server.store.faults import WriteConflict
-from resources.outcome import FHIRError, conflict, unexpected
+from fhir_server.system.batch import batch
+from fhir_server.system.perform import Work, audited, perform
+from fhir_server.system.transaction import transaction
 
-if TYPE_CHECKING:
-    from fhir_server.store.unit import Unit
-
-Interaction = Callable[[Context, FhirRequest, "Unit"], Awaitable[Result]]
-
-INTERACTIONS: dict[str, Interaction] = {
-    "read": read,
-    "vread": vread,
-    "create": create,
-    "update": update,
-    "patch": patch,
-    "delete": delete,
-    "search-type": search_type,
-    "history-instance": history,
-    "history-type": history,
-    "history-system": history,
-    "capabilities": capabilities,
-}
-WRITES = {"create", "update", "patch", "delete"}
-ATTEMPTS = 12
-"""How often a write that lost against others starts again before it is answered with 409"""
-
-log = structlog.get_logger()
+BUNDLES: dict[str, Work] = {"batch": batch, "transaction": transaction}
 
 
 async def answer(ctx: Context, request: FhirRequest) -> Result:
     """Performs the interaction; returns, or raises its FHIRError, only after its AuditEvent is durable."""
-    from fhir_server.system.batch import batch  # noqa: PLC0415  a batch performs its entries through here
-    from fhir_server.system.transaction import transaction  # noqa: PLC0415
-
-    bundles = {"batch": batch, "transaction": transaction}
-    try:
-        if request.interaction in bundles:
-            return await bundles[request.interaction](ctx, request)
-        return await perform(ctx, request)
-    except FHIRError as fault:
-        await ctx.audit.failure(request, fault)
-        raise
-    except Exception as unknown:
-        log.exception("interaction_failed", request_id=request.request_id, interaction=request.interaction)
-        fault = unexpected(request.request_id)
-        await ctx.audit.failure(request, fault)
-        raise fault from unknown
-
-
-async def perform(ctx: Context, request: FhirRequest) -> Result:
-    """The interaction with its AuditEvent as one unit of work, again from the start after a conflict."""
-
-    async def once() -> Result:
-        async with ctx.store.unit(**isolation(ctx, request)) as unit:
-            result = await INTERACTIONS[request.interaction](ctx, request, unit)
-            ctx.audit.success(unit, request, result)
-            await unit.commit()
-        return result
-
-    return await retried(once)
-
-
-async def retried(once: Callable[[], Awaitable[Result]]) -> Result:
-    """What `once` returns when no other write comes in between; 409 with Retry-After when one always does."""
-    for attempt in range(ATTEMPTS):
-        try:
-            return await once()
-        except WriteConflict:
-            await asyncio.sleep(random.uniform(0.5, 1) * min(0.002 * 2**attempt, 0.5))  # noqa: S311
-    text = f"Other writes kept coming in between, {ATTEMPTS} times; nothing was written. Try again"
-    raise conflict(text, retry_after=1)
-
-
-def isolation(ctx: Context, request: FhirRequest) -> dict[str, Any]:
-    """How a unit of work must be kept apart from others: criteria and references need a transaction."""
-    if request.interaction not in WRITES or request.resource_type is None:
-        return {}
-    locks: list[str] = []
-    criteria = criteria_of(request)
-    if criteria is not None:
-        locks += lock_keys(ctx, request.resource_type, criteria)
-    if ctx.settings.referential_integrity:
-        locks += integrity_locks(request)
-    elif not locks:
-        return {}
-    return {"transaction": True, "locks": locks, "types": [request.resource_type]}
-
-
-def integrity_locks(request: FhirRequest) -> list[str]:
-    """Writers of a reference and deleters of its target take turns."""
-    if request.interaction == "delete":
-        return [f"reference {request.resource_type}/{request.id}"]
-    return integrity.lock_keys(request.resource) if request.resource else []
+    return await audited(ctx, request, BUNDLES.get(request.interaction, perform))

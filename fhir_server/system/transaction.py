@@ -21,7 +21,7 @@ from fhir_server.store.documents import new_id
 from fhir_server.system import entries
 from fhir_server.system.batch import bundle_of
 from fhir_server.system.bundle_references import conditional_references, names_of, rewritten
-from fhir_server.system.dispatch import INTERACTIONS, WRITES, integrity_locks, retried
+from fhir_server.system.perform import INTERACTIONS, WRITES, integrity_locks, retried
 from resources import validation
 from resources.outcome import FHIRError, bad_request, invalid, precondition_failed
 
@@ -140,7 +140,13 @@ def _locks(ctx: Context, asked: Sequence[Entry]) -> list[str]:
 
 
 def _types(asked: Sequence[Entry]) -> list[str]:
-    return sorted({e.request.resource_type for e in asked if e.request.resource_type and e.request.interaction in WRITES})
+    return sorted(
+        {
+            e.request.resource_type
+            for e in asked
+            if e.request.resource_type and e.request.interaction in WRITES
+        }
+    )
 
 
 async def _perform(ctx: Context, asked: Sequence[Entry], attempt: Attempt) -> None:
@@ -226,7 +232,7 @@ async def _write(ctx: Context, writes: Sequence[Entry], attempt: Attempt) -> Non
         request = attempt.requests[entry.position]
         assert request.resource is not None
         request.resource = rewritten(request.resource, attempt.targets)
-        criteria = set(conditional_references(request.resource))
+        criteria = conditional_references(request.resource)
         if criteria:
             waiting[entry.position] = criteria
         else:
@@ -243,9 +249,7 @@ async def _write(ctx: Context, writes: Sequence[Entry], attempt: Attempt) -> Non
             await _run(ctx, attempt, entry, request)
 
 
-async def _resolve_references(
-    ctx: Context, waiting: Mapping[int, set[str]], unit: Unit
-) -> dict[str, str]:
+async def _resolve_references(ctx: Context, waiting: Mapping[int, set[str]], unit: Unit) -> dict[str, str]:
     """`Practitioner?identifier=…` → `Practitioner/123`; 412 unless each matches exactly one.
 
     http://hl7.org/fhir/R4/http.html#trules
@@ -257,7 +261,9 @@ async def _resolve_references(
             try:
                 found = await preconditions.matches(ctx, unit, resource_type, preconditions.parsed(reference))
                 if not found:
-                    raise precondition_failed(f"The conditional reference '{reference[:200]}' matches nothing")
+                    raise precondition_failed(
+                        f"The conditional reference '{reference[:200]}' matches nothing"
+                    )
             except FHIRError as fault:
                 raise fault.within(f"{entries.where(position)}.resource") from None
             resolved[reference] = f"{resource_type}/{found[0]['_id']}"

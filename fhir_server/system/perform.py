@@ -1,0 +1,110 @@
+"""Performs one interaction: isolation, retry on conflict, and an AuditEvent whatever comes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from fhir_server.context import Context, FhirRequest, Result
+from fhir_server.interactions import integrity
+from fhir_server.interactions.capabilities import capabilities
+from fhir_server.interactions.create import create
+from fhir_server.interactions.delete import delete
+from fhir_server.interactions.history import history
+from fhir_server.interactions.patch import patch
+from fhir_server.interactions.preconditions import criteria_of, lock_keys
+from fhir_server.interactions.read import read
+from fhir_server.interactions.search_type import search_type
+from fhir_server.interactions.update import update
+from fhir_server.interactions.vread import vread
+from fhir_server.store.faults import WriteConflict
+from resources.outcome import FHIRError, conflict, unexpected
+
+if TYPE_CHECKING:
+    from fhir_server.store.unit import Unit
+
+Interaction = Callable[[Context, FhirRequest, "Unit"], Awaitable[Result]]
+Work = Callable[[Context, FhirRequest], Awaitable[Result]]
+
+INTERACTIONS: dict[str, Interaction] = {
+    "read": read,
+    "vread": vread,
+    "create": create,
+    "update": update,
+    "patch": patch,
+    "delete": delete,
+    "search-type": search_type,
+    "history-instance": history,
+    "history-type": history,
+    "history-system": history,
+    "capabilities": capabilities,
+}
+WRITES = {"create", "update", "patch", "delete"}
+ATTEMPTS = 12
+"""How often a write that lost against others starts again before it is answered with 409"""
+
+log = structlog.get_logger()
+
+
+async def audited(ctx: Context, request: FhirRequest, work: Work) -> Result:
+    """What `work` makes of the request; a failure is raised only after its AuditEvent is durable."""
+    try:
+        return await work(ctx, request)
+    except FHIRError as fault:
+        await ctx.audit.failure(request, fault)
+        raise
+    except Exception as unknown:
+        log.exception("interaction_failed", request_id=request.request_id, interaction=request.interaction)
+        failed = unexpected(request.request_id)
+        await ctx.audit.failure(request, failed)
+        raise failed from unknown
+
+
+async def perform(ctx: Context, request: FhirRequest) -> Result:
+    """The interaction with its AuditEvent as one unit of work, again from the start after a conflict."""
+
+    async def once() -> Result:
+        async with ctx.store.unit(**isolation(ctx, request)) as unit:
+            result = await INTERACTIONS[request.interaction](ctx, request, unit)
+            ctx.audit.success(unit, request, result)
+            await unit.commit()
+        return result
+
+    return await retried(once)
+
+
+async def retried(once: Callable[[], Awaitable[Result]]) -> Result:
+    """What `once` returns when no other write comes in between; 409 with Retry-After when one always does."""
+    for attempt in range(ATTEMPTS):
+        try:
+            return await once()
+        except WriteConflict:
+            await asyncio.sleep(random.uniform(0.5, 1) * min(0.002 * 2**attempt, 0.5))  # noqa: S311
+    text = f"Other writes kept coming in between, {ATTEMPTS} times; nothing was written. Try again"
+    raise conflict(text, retry_after=1)
+
+
+def isolation(ctx: Context, request: FhirRequest) -> dict[str, Any]:
+    """How a unit of work must be kept apart from others: criteria and references need a transaction."""
+    if request.interaction not in WRITES or request.resource_type is None:
+        return {}
+    locks: list[str] = []
+    criteria = criteria_of(request)
+    if criteria is not None:
+        locks += lock_keys(ctx, request.resource_type, criteria)
+    if ctx.settings.referential_integrity:
+        locks += integrity_locks(request)
+    elif not locks:
+        return {}
+    return {"transaction": True, "locks": locks, "types": [request.resource_type]}
+
+
+def integrity_locks(request: FhirRequest) -> list[str]:
+    """Writers of a reference and deleters of its target take turns."""
+    if request.interaction == "delete":
+        return [f"reference {request.resource_type}/{request.id}"]
+    return integrity.lock_keys(request.resource) if request.resource else []
