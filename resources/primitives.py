@@ -111,7 +111,7 @@ def _is_number(value: Any) -> bool:
 
 def _is_integer(type_name: str, value: Any) -> bool:
     if isinstance(value, Decimal) and str(value) == "-0":
-        return type_name == "integer"  # the published pattern lets an integer be -0
+        return type_name != "positiveInt"  # JSON's other way to write 0
     low, high = RANGES[type_name]
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 

@@ -4,7 +4,7 @@
 `resources.faults`, which knows every rule and names every fault. So the types know only what is frequent: no
 `_value[x]` beside a choice element, no null in an array, no blank in base64.
 
-A resource is written as JSON once and decoded into its type: empty values and control characters are then found
+A resource is written as JSON once and decoded into its type: empty objects and control characters are then found
 by searching the bytes, and no field has to pay for them.
 
 http://hl7.org/fhir/R4/json.html
@@ -27,41 +27,43 @@ from resources.registry import ANY_RESOURCE, Element
 
 Json = dict[str, Any]
 
-_ID_ONLY = re.compile(rb'\{"id":"[^"]*"\}')  # ele-1: an id alone is no content
+_ID_ONLY = re.compile(rb'\{"id":"[^"]*"\}')
 _URI = re.compile(primitives.PATTERNS["uri"])
 
+_TEXT = Annotated[str, Meta(min_length=1, max_length=primitives.MAX_STRING)]
 _PLAIN: dict[str, Any] = {
-    "base64Binary": bytes,
+    "base64Binary": Annotated[bytes, Meta(min_length=1)],
     "boolean": bool,
     "decimal": float,
-    "markdown": Annotated[str, Meta(max_length=primitives.MAX_STRING)],
-    "string": Annotated[str, Meta(max_length=primitives.MAX_STRING)],
+    "markdown": _TEXT,
+    "string": _TEXT,
 }
 _PLAIN |= {name: Annotated[int, Meta(ge=low, le=high)] for name, (low, high) in primitives.RANGES.items()}
 _PLAIN |= {name: Annotated[str, Meta(pattern=pattern)] for name, pattern in primitives.PATTERNS.items()}
 
 
 class Examined(NamedTuple):
-    """`fits`: the structure is certainly right; `fragments`: references such as `#x` may be inside."""
+    """`fits`: the structure is certainly right; `fragments`: references such as `#x` are inside."""
 
     fits: bool
     fragments: bool
 
 
+_WRONG = Examined(fits=False, fragments=True)
+_RIGHT = (Examined(fits=True, fragments=False), Examined(fits=True, fragments=True))
+
+
 def examine(resource: Json) -> Examined:
     """The resource against the type it claims to be; what is inside nested resources is not judged."""
-    resource_type = resource.get("resourceType")
-    if not isinstance(resource_type, str) or not registry.is_resource(resource_type):
-        return Examined(fits=False, fragments=True)
     try:
+        decode = _decoder(resource["resourceType"]).decode
         body = codec.encode(resource)
-        fragments = b'"#' in body
         if not _is_clean(body):
-            return Examined(False, fragments)
-        _decoder(resource_type).decode(body)
-    except (msgspec.MsgspecError, ValueError, TypeError, RecursionError):
-        return Examined(fits=False, fragments=True)
-    return Examined(True, fragments)
+            return _WRONG
+        decode(body)
+    except (msgspec.MsgspecError, LookupError, ValueError, TypeError, RecursionError):
+        return _WRONG
+    return _RIGHT[b'"reference":"#' in body]
 
 
 def fits(resource: Json) -> bool:
@@ -70,15 +72,16 @@ def fits(resource: Json) -> bool:
 
 
 def _is_clean(body: bytes) -> bool:
-    if b"{}" in body or b"[]" in body or b':""' in body or b'[""' in body or b',""' in body or b":-0" in body:
-        return False
-    if b'{"id":' in body and _ID_ONLY.search(body):
+    """No empty object, no object with an id alone (ele-1), no control character."""
+    if b"{}" in body or (b'{"id":' in body and _ID_ONLY.search(body)):
         return False
     return b"\\" not in body or not (rb"\u00" in body or rb"\b" in body or rb"\f" in body)
 
 
 @cache
 def _decoder(resource_type: str) -> msgspec.json.Decoder[Any]:
+    if not registry.is_resource(resource_type):
+        raise KeyError(resource_type)
     return msgspec.json.Decoder(_struct(_Kind(resource_type)), dec_hook=_read)
 
 
@@ -144,8 +147,8 @@ def _extension_content(name: str) -> Any:
 class _PrimitiveElement(msgspec.Struct, forbid_unknown_fields=True):
     """What stands under `_birthDate`: http://hl7.org/fhir/R4/json.html#primitive."""
 
-    extension: list[_Extension]
-    id: str = ""
+    extension: Annotated[list[_Extension], Meta(min_length=1)]
+    id: _TEXT = ""
 
 
 _building: list[_Kind] = []
@@ -178,7 +181,7 @@ def _bound_concept(value_set: str) -> type[_Deferred]:
 def _annotation(element: Element, type_name: str) -> Any:
     """The type of an element's JSON value, a list where it repeats."""
     one = _single(element, type_name)
-    return GenericAlias(list, one) if element.repeats else one
+    return Annotated[GenericAlias(list, one), Meta(min_length=1)] if element.repeats else one
 
 
 def _single(element: Element, type_name: str) -> Any:
