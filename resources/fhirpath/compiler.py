@@ -74,7 +74,7 @@ class Compiler:
         wanted = self._type(wanted)
         if operator == "is":
             return operators.is_type(self.compile(operand, this), wanted)
-        if isinstance(operand, Member) and not wanted.startswith("System."):
+        if isinstance(operand, Member) and _is_data_type(wanted):
             return self._member(operand, this, wanted)
         source = self.compile(operand, this)
         if source.type is not None and model.is_a(source.type, wanted):
@@ -141,6 +141,12 @@ class Compiler:
             return [start] if model.is_a(start[0], name) else []
 
         return Compiled(run, name if registry.is_resource(name) else None)
+
+
+def _is_data_type(name: str) -> bool:
+    """Whether the members of a choice element tell which value is of the type; a resource tells it itself."""
+    kind = name.removeprefix("FHIR.")
+    return model.knows(kind) and not (registry.is_resource(kind) or kind in model.WHOLE)
 
 
 def _literal(node: Literal) -> Compiled:

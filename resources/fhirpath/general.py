@@ -23,8 +23,18 @@ def evaluate(expression: str, resource: dict[str, Any]) -> list[Any]:
     except RecursionError:
         raise bad_expression(expression, "it is nested too deeply") from None
     except Exception as fault:  # the engine raises whatever its input makes it stumble over
-        raise bad_expression(expression, f"it cannot be evaluated: {fault}"[:500]) from None
+        raise bad_expression(expression, _reason(str(fault))) from None
     return [exact(value) for value in found]
+
+
+def _reason(fault: str) -> str:
+    """What may be told of a fault: its text can hold values of the resource."""
+    unknown = fault.removeprefix("Not implemented: ")
+    return (
+        f"the function {unknown[:64]}() is not known"
+        if unknown != fault
+        else "it cannot be evaluated on this input"
+    )
 
 
 def exact(value: Any) -> Any:
