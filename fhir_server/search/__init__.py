@@ -1,0 +1,28 @@
+"""Search: the query of a client as a MongoDB filter, and the values of a resource it is matched against.
+
+One file for each type of parameter keeps how a value is indexed beside how it is asked for. Nothing here does I/O.
+
+When a resource is written:
+
+    document["s"] = index.search_document(resource, site)       # before Decimals become Decimal128
+
+When a type is searched:
+
+    search = clauses.parse(resource_type, query_pairs, lenient=...)          # FHIRError 400
+    planned = plan.plan(search, site, key, extra=access_conditions)          # FHIRError 400
+    documents = find(planned.filter).sort(planned.sort).limit(planned.limit) # not if limit is 0
+    total = count_documents(planned.criteria)                                # only if planned.wants_total
+    bundle = searchset.searchset(planned, documents, site, key, total=total)
+
+`_elements` and `_summary` are in `search`, for who writes the answer. A conditional create, update or delete uses
+`clauses.parse` (strict) and `query.filter_of`, and `search.normalized()` as the name of its lock.
+
+What every collection needs: the indexes in `INDEXES`.
+
+http://hl7.org/fhir/R4/search.html
+"""
+
+from __future__ import annotations
+
+INDEXES: tuple[tuple[tuple[str, int], ...], ...] = ((("s.$**", 1),), (("t", 1), ("_id", 1)))
+"""The generic indexes, as keys for `create_index`: all search values, and the order of `_lastUpdated`."""
