@@ -178,7 +178,7 @@ class _Walk:
             return
         if value is _ABSENT and beside and "extension" not in beside:
             self.add("invariant", at.path, "ele-1: there is neither a value nor an extension")
-        self.members(beside, "Element", at.path, _BESIDE)
+        self.members(beside, "Element", at.path)
 
     def value(self, at: _At, value: Any) -> None:
         if isinstance(value, list):
@@ -195,7 +195,7 @@ class _Walk:
 
     def content(self, value: Json, type_name: str, path: str, used: Element | None) -> None:
         """Rules about the object as a whole."""
-        if used is not None and used is not _BESIDE and not value.keys() - {"id"}:
+        if used is not None and not value.keys() - {"id"}:
             self.add(
                 "structure", path, "an object without content is not allowed; leave the element out (ele-1)"
             )
@@ -226,7 +226,6 @@ class _Walk:
 
 
 _ABSENT: Any = object()
-_BESIDE = next(iter(registry.elements("Element").values()))
 
 
 def _takes_extensions(element: Element, name: str) -> bool:

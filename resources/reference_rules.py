@@ -56,8 +56,8 @@ def fault(reference: str, targets: tuple[str, ...]) -> str | None:
         return None
     if targets and named not in targets:
         return f"{shown(reference)} points to a {named}; expected {_any_of(targets)}"
-    if found is None and "/" in reference:
-        return f"{shown(reference)} holds no id after '{named}/'; an id is 1 to 64 of A-Z a-z 0-9 - ."
+    if found is None:
+        return f"{shown(reference)} holds no id; expected '{named}/' and 1 to 64 of A-Z a-z 0-9 - ."
     return None
 
 

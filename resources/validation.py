@@ -13,21 +13,24 @@ import datetime as dt
 from collections.abc import Iterator
 from typing import Any
 
-from resources import business_rules, containment, invariants, outcome, structure
+from resources import business_rules, containment, invariants, outcome, registry, structure
 from resources.faults import faults
 from resources.outcome import Issue
 
 Json = dict[str, Any]
 
 
+_EARLIEST_ZONE = dt.timezone(dt.timedelta(hours=14))
+
+
 def validate(resource: Json, *, today: dt.date | None = None, entries: bool = True) -> list[Issue]:
     """The issues of a resource and of all resources inside it, each with a FHIRPath; empty if there are none.
 
-    `today` (default: now, UTC) is what birth dates are compared with. `entries=False` leaves the contents of
+    `today` is what birth dates are compared with; by default the latest date on earth, at UTC+14, since a child may
+    be registered there before the day begins here. `entries=False` leaves the contents of
     Bundle.entry.resource alone: the entries of a batch are judged one by one.
     """
-    day = today or dt.datetime.now(dt.UTC).date()
-    return _judge(resource, day, entries=entries)
+    return _judge(resource, today or dt.datetime.now(_EARLIEST_ZONE).date(), entries=entries)
 
 
 def check(resource: Json, *, today: dt.date | None = None, entries: bool = True) -> list[Issue]:
@@ -41,13 +44,16 @@ def check(resource: Json, *, today: dt.date | None = None, entries: bool = True)
 def _judge(resource: Json, today: dt.date, *, entries: bool, contained: bool = False) -> list[Issue]:
     examined = structure.examine(resource)
     issues = [] if examined.fits else faults(resource)
+    name = resource.get("resourceType")
+    if not isinstance(name, str) or not registry.is_resource(name):
+        return issues
     if not contained and (examined.fragments or "contained" in resource):
         issues += containment.faults(resource)
     issues += _constraints(resource, broken=bool(issues))
     issues += business_rules.faults(resource, today)
     for i, inner in _objects(resource.get("contained")):
         found = _judge(inner, today, entries=entries, contained=True)
-        issues += [issue.within(f"{resource.get('resourceType')}.contained[{i}]") for issue in found]
+        issues += [issue.within(f"{name}.contained[{i}]") for issue in found]
     for path, inner in _inside(resource, entries=entries):
         issues += [issue.within(path) for issue in _judge(inner, today, entries=True)]
     return issues
