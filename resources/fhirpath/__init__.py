@@ -18,13 +18,34 @@ from resources.fhirpath.model import WHOLE, element_type, type_of
 from resources.fhirpath.parser import parse
 from resources.fhirpath.values import VOID, EvaluationError, Item
 
+__all__ = [
+    "UNDECIDED",
+    "Check",
+    "EvaluationError",
+    "Path",
+    "UnknownFunction",
+    "compile_check",
+    "compile_path",
+    "compile_test",
+    "evaluate",
+    "values",
+]
+
 _ENVIRONMENT = ("%", "$index", "$total", "aggregate", "resolve")
 """What makes an expression look at its surroundings."""
 
 Path = Callable[..., list[tuple[str, Any]]]
 Check = Callable[..., bool]
 
-UNDECIDED = (EvaluationError, ArithmeticError, AttributeError, TypeError, ValueError, KeyError)
+UNDECIDED = (
+    EvaluationError,
+    ArithmeticError,
+    AttributeError,
+    TypeError,
+    ValueError,
+    KeyError,
+    RecursionError,
+)
 """What a closure raises on input it cannot be applied to: several items where one may stand, malformed JSON."""
 
 
@@ -32,26 +53,29 @@ UNDECIDED = (EvaluationError, ArithmeticError, AttributeError, TypeError, ValueE
 def compile_path(expression: str, base: str) -> Path:
     """The expression for inputs of type `base` (`Observation`, `Observation.component`), as search parameters mean it.
 
+    A path to a data type counts as that type (`Account.servicePeriod` as `Period`).
     The closure takes the input, and the resource it stands in where that is another (`%resource`); it gives the
     values as (type, JSON value) pairs: `("Quantity", {…})`, `("code", "final")`, `("Patient.contact", {…})`.
     Of a union only the branches that apply to `base` count; `(x as T)` reads as `x.ofType(T)`; `resolve()` tells
     types by the reference's text. Raises `bad_expression` (400).
     http://hl7.org/fhir/R4/searchparameter-definitions.html#SearchParameter.expression
     """
-    compiled = _compiled(expression, base, search=True)
+    declared = element_type(base)
+    compiled = _compiled(expression, declared, search=True)
+    kind = declared or ""
     run, needs = compiled.run, compiled.needs
     alone = Environment(VOID) if not any(word in expression for word in _ENVIRONMENT) else None
 
     def path(element: dict[str, Any], resource: dict[str, Any] | None = None) -> list[tuple[str, Any]]:
         if needs is not None and needs.isdisjoint(element):
             return []
-        start: Item = (type_of(element) if base in WHOLE else base, element, None)
+        start: Item = (type_of(element) if kind in WHOLE else kind, element, None)
         whole: Item = start if resource is None else (type_of(resource), resource, None)
         try:
             found = run(start, alone or Environment(whole))
-        except EvaluationError:
+        except UNDECIDED:
             return []  # a resource that the expression cannot be applied to is not found by it
-        return [(_PLAIN.get(kind, kind), value) for kind, value, _ in found if value is not None]
+        return [(_PLAIN.get(named, named), value) for named, value, _ in found if value is not None]
 
     return path
 
@@ -92,7 +116,7 @@ def values(expression: str, resource: dict[str, Any]) -> list[tuple[str, Any]]:
         found = _evaluated(expression, start[0]).run(start, Environment(start))
     except EvaluationError as fault:
         raise bad_expression(expression, str(fault)) from None
-    except (*UNDECIDED, RecursionError) as fault:
+    except UNDECIDED as fault:
         raise bad_expression(
             expression, f"it cannot be evaluated on this input ({type(fault).__name__})"
         ) from None
