@@ -10,10 +10,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 from fastapi import FastAPI
 from pymongo import AsyncMongoClient
+from starlette.routing import Route
 
 from capability.openapi import openapi
 from capability.table import SYSTEM_INTERACTIONS, TABLE, TYPE_INTERACTIONS
@@ -28,7 +30,6 @@ from fhir_server.settings import Settings
 from fhir_server.store.store import Store
 from resources.outcome import FHIRError
 
-BASE = "/fhir"
 PATIENCE = 30
 """Seconds to wait for MongoDB when the server starts"""
 
@@ -39,7 +40,8 @@ def create_app(settings: Settings) -> FastAPI:
     """The server as an ASGI application; its lifespan opens and closes the connections to MongoDB."""
     store = open_store(settings)
     metrics = Metrics(TYPE_INTERACTIONS | SYSTEM_INTERACTIONS, TABLE.types)
-    endpoint = FhirEndpoint(metrics)
+    base_path = urlsplit(settings.base_url).path
+    endpoint = FhirEndpoint(metrics, base_path)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -51,7 +53,9 @@ def create_app(settings: Settings) -> FastAPI:
     document = openapi(base_url=settings.base_url, title=app.title, version=app.version)
     app.openapi = lambda: document  # type: ignore[method-assign]  # how FastAPI is given another document
     app.router.routes += [*health_routes(store.ping), metrics_route(metrics)]
-    app.mount(BASE, endpoint)
+    if base_path:
+        app.router.routes.append(Route(base_path, endpoint))  # the base itself, where Bundles are posted
+    app.mount(base_path, endpoint)
     return app
 
 

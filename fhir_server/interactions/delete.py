@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fhir_server.context import Context, FhirRequest, Result
-from fhir_server.interactions import integrity
 from fhir_server.interactions.preconditions import check_if_match, criteria_of, matches
 from fhir_server.interactions.write import existing, stage_deletion
 from resources.outcome import information, not_found
@@ -30,9 +29,7 @@ async def delete(ctx: Context, request: FhirRequest, unit: Unit) -> Result:
     if "deleted" in current:
         return existing(request.resource_type, current, 204)
     check_if_match(request, current)
-    if ctx.settings.referential_integrity:
-        await integrity.check_unreferenced(unit, request.resource_type, request.id)
-    return stage_deletion(unit, request.resource_type, current)
+    return stage_deletion(ctx, unit, request.resource_type, current)
 
 
 async def _conditional(
@@ -43,11 +40,7 @@ async def _conditional(
     settings = ctx.settings
     most = settings.conditional_delete_cap if settings.conditional_delete_multiple else 1
     found = await matches(ctx, unit, request.resource_type, criteria, most=most)
-    results = []
-    for current in found:
-        if ctx.settings.referential_integrity:
-            await integrity.check_unreferenced(unit, request.resource_type, current["_id"])
-        results.append(stage_deletion(unit, request.resource_type, current))
+    results = [stage_deletion(ctx, unit, request.resource_type, current) for current in found]
     if len(results) == 1:
         return results[0]
     text = f"{len(results)} {request.resource_type} resources matched the criteria and were deleted"

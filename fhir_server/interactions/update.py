@@ -39,7 +39,7 @@ async def update(ctx: Context, request: FhirRequest, unit: Unit) -> Result:
         raise error(
             405, "not-supported", f"{request.where} does not exist, and clients may not choose ids here"
         )
-    return await stage_version(ctx, unit, resource, logical_id, current, put=True)
+    return stage_version(ctx, unit, resource, logical_id, current, put=True)
 
 
 def _same_id(request: FhirRequest, resource: Json) -> None:

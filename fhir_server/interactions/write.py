@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fhir_server.context import Context, FhirRequest, Result
@@ -34,7 +35,7 @@ def accepted(request: FhirRequest) -> Json:
     return resource
 
 
-async def stage_version(
+def stage_version(
     ctx: Context, unit: Unit, resource: Json, logical_id: str, previous: Document | None, *, put: bool = False
 ) -> Result:
     """Stages the next version of a resource and says what it will be."""
@@ -42,7 +43,7 @@ async def stage_version(
     moment = after(previous)
     whole = stamped(resource, logical_id, version, moment)
     if ctx.settings.referential_integrity:
-        await integrity.check_targets(unit, whole)
+        unit.expect(partial(integrity.check_targets, unit, whole))
     values = search_document(whole, ctx.site)
     stored = document(whole, values, moment)
     if put and previous is None:
@@ -59,8 +60,10 @@ async def stage_version(
     )
 
 
-def stage_deletion(unit: Unit, resource_type: str, current: Document) -> Result:
+def stage_deletion(ctx: Context, unit: Unit, resource_type: str, current: Document) -> Result:
     """Stages the version that says that a resource is deleted."""
+    if ctx.settings.referential_integrity:
+        unit.expect(partial(integrity.check_unreferenced, unit, resource_type, current["_id"]))
     moment = after(current)
     version = current["v"] + 1
     unit.stage(resource_type, tombstone(current["_id"], version, moment), current)

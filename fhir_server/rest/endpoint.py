@@ -51,8 +51,9 @@ class FhirEndpoint:
 
     _ctx: Context
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, base_path: str) -> None:
         self._metrics = metrics
+        self._base_path = base_path
 
     def serve(self, ctx: Context) -> None:
         """From now on requests are answered with what `ctx` has at hand."""
@@ -60,7 +61,7 @@ class FhirEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
-        http = head(scope)
+        http = head(scope, self._base_path)
         given = http.headers.get("x-request-id", "")
         request = unknown(http, given if REQUEST_ID.fullmatch(given) else new_id())
         try:

@@ -40,9 +40,11 @@ class HttpResponse:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def head(scope: Scope) -> HttpRequest:
-    """The request of an ASGI scope, without its body. Never fails: a broken query is judged by `understood`."""
-    below = scope["path"][len(scope.get("root_path", "")) :]
+def head(scope: Scope, base_path: str) -> HttpRequest:
+    """The request of an ASGI scope below the FHIR base, without its body; it never fails, so that whatever is
+    wrong with it finds its way into the audit trail.
+    """
+    below = scope["path"].removeprefix(base_path)
     client = scope.get("client")
     return HttpRequest(
         method=scope["method"],

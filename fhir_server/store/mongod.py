@@ -101,7 +101,10 @@ class EmbeddedMongod:
 
     def _launch(self) -> None:
         """First start: on the way, a taken port is replaced and a mongod that an earlier server left is ended."""
-        self._port = _usable(self._port or self._folder.port())
+        before = self._folder.port()
+        self._port = _usable(self._port or before)
+        if before and self._port != before:
+            _log.warning("mongod moves to another port; can take 30 s", before=before, port=self._port)
         for _ in range(5):
             try:
                 self._run()

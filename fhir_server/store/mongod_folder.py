@@ -110,12 +110,12 @@ class Folder:
     def last_error(self) -> str:
         """The last error that mongod logged since its last start, or what it printed."""
         for line in reversed(_tail(self.log, 64_000).splitlines()):
+            if "SERVER RESTARTED" in line:
+                break
             with suppress(ValueError, KeyError, TypeError):
                 entry = json.loads(line)
                 if entry["s"] in {"E", "F"}:
                     return f"{entry['msg']} {json.dumps(entry.get('attr', {}))[:500]}."
-                if "SERVER RESTARTED" in entry["msg"]:
-                    break
         return _tail(self.output, 500)
 
     def _read(self, name: str) -> str | None:

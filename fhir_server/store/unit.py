@@ -6,18 +6,21 @@ of concurrent requests share one transaction where they can (docs/adr/0005-group
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from fhir_server.store.documents import Document
+from resources.outcome import FHIRError
 
 if TYPE_CHECKING:
     from fhir_server.store.store import Store
 
 AUDIT = "AuditEvent"
+
+Expectation = Callable[[], Awaitable[None]]
 
 
 @dataclass(slots=True, frozen=True)
@@ -39,6 +42,9 @@ class Unit:
         self.events: list[Document] = []
         self._known: dict[tuple[str, str], Document | None] = {}
         self._staged: dict[tuple[str, str], Document] = {}
+        self._expectations: list[tuple[str | None, Expectation]] = []
+        self.where: str | None = None
+        """The Bundle entry that is being performed, to which later complaints belong"""
 
     async def current(self, resource_type: str, logical_id: str) -> Document | None:
         """The current document, as this unit sees it, or None; deleted ones have `deleted`."""
@@ -74,16 +80,33 @@ class Unit:
         staged = self._staged.get((resource_type, logical_id))
         return staged is not None and "deleted" in staged
 
+    def expect(self, expectation: Expectation) -> None:
+        """Adds what must hold when everything is staged; its FHIRError undoes the whole unit."""
+        self._expectations.append((self.where, expectation))
+
+    async def _meet_expectations(self) -> None:
+        expectations, self._expectations = self._expectations, []
+        for where, expectation in expectations:
+            try:
+                await expectation()
+            except FHIRError as fault:
+                raise fault if where is None else fault.within(where) from None
+
     def record(self, event: Document) -> None:
         """Adds an AuditEvent document to the unit."""
         self.events.append(event)
 
-    async def flush(self) -> None:
-        """Sends what is staged into the open transaction, so that its own searches find it."""
+    async def send(self) -> None:
+        """Sends what is staged so far into the open transaction, so that its own searches find it."""
         assert self.session is not None
         writes, self.writes = self.writes, []
         events, self.events = self.events, []
         await self.store.apply(writes, events, self.session)
+
+    async def flush(self) -> None:
+        """Sends what is staged, which is all that will be written, after a look at what must hold of it."""
+        await self._meet_expectations()
+        await self.send()
 
     async def commit(self) -> None:
         """Makes it all durable, or raises `WriteConflict` or a 503 and leaves nothing behind."""

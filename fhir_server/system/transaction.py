@@ -79,19 +79,24 @@ async def transaction(ctx: Context, request: FhirRequest) -> Result:
 
 
 async def _judged(bundle: Json) -> list[Json]:
-    """The entries of a valid Bundle; all faults of all entries at once otherwise."""
-    issues: list[Issue] = list(validation.validate(bundle, entries=False))
+    """The entries of a valid Bundle; all errors of all entries at once otherwise."""
+    issues = _errors(validation.validate(bundle, entries=False))
+    if issues:
+        raise invalid(issues)
     asked: list[Json] = bundle.get("entry", [])
-    if not any(issue.severity in {"error", "fatal"} for issue in issues):
-        for position, entry in enumerate(asked):
-            if "resource" in entry:
-                found = validation.validate(entry["resource"])
-                issues += [issue.within(f"{entries.where(position)}.resource") for issue in found]
-            if position % BREATH == BREATH - 1:
-                await asyncio.sleep(0)
-    if any(issue.severity in {"error", "fatal"} for issue in issues):
+    for position, entry in enumerate(asked):
+        if "resource" in entry:
+            found = _errors(validation.validate(entry["resource"]))
+            issues += [issue.within(f"{entries.where(position)}.resource") for issue in found]
+        if position % BREATH == BREATH - 1:
+            await asyncio.sleep(0)
+    if issues:
         raise invalid(issues)
     return asked
+
+
+def _errors(issues: Iterable[Issue]) -> list[Issue]:
+    return [issue for issue in issues if issue.severity in {"error", "fatal"}]
 
 
 def _refuse_same_identity(ctx: Context, asked: Sequence[Entry]) -> None:
@@ -156,7 +161,7 @@ async def _perform(ctx: Context, asked: Sequence[Entry], attempt: Attempt) -> No
     await _prefetch(asked, attempt.unit)
     for entry in by_interaction.pop("delete", []):
         await _run(ctx, attempt, entry, replace(entry.request))
-    await attempt.unit.flush()
+    await attempt.unit.send()
     writes = [*by_interaction.pop("create", []), *by_interaction.pop("update", [])]
     await _resolve(ctx, writes, attempt)
     await _write(ctx, writes, attempt)
@@ -181,10 +186,11 @@ async def _prefetch(asked: Sequence[Entry], unit: Unit) -> None:
 
 async def _run(ctx: Context, attempt: Attempt, entry: Entry, request: FhirRequest) -> None:
     attempt.requests[entry.position] = request
+    attempt.unit.where = f"{entries.where(entry.position)}.resource"
     try:
         attempt.results[entry.position] = await INTERACTIONS[request.interaction](ctx, request, attempt.unit)
     except FHIRError as fault:
-        raise fault.within(f"{entries.where(entry.position)}.resource") from None
+        raise fault.within(attempt.unit.where) from None
 
 
 async def _resolve(ctx: Context, writes: Iterable[Entry], attempt: Attempt) -> None:
@@ -239,7 +245,7 @@ async def _write(ctx: Context, writes: Sequence[Entry], attempt: Attempt) -> Non
             await _run(ctx, attempt, entry, request)
     if not waiting:
         return
-    await attempt.unit.flush()
+    await attempt.unit.send()
     resolved = await _resolve_references(ctx, waiting, attempt.unit)
     for entry in writes:
         if entry.position in waiting:

@@ -34,15 +34,18 @@ async def running(mongod_uri: str, database: str, **settings: Any) -> AsyncItera
     )  # fmt: skip
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
-    while not server.started:
-        if task.done():
-            task.result()
-        await asyncio.sleep(0.01)
-    headers = {"Content-Type": FHIR_JSON, "Accept": FHIR_JSON}
-    async with httpx.AsyncClient(base_url=f"{chosen.base_url}/", headers=headers, timeout=60) as client:
-        yield client
-    server.should_exit = True
-    await task
+    try:
+        while not server.started:
+            if task.done():
+                task.result()
+            await asyncio.sleep(0.01)
+        headers = {"Content-Type": FHIR_JSON, "Accept": FHIR_JSON}
+        async with httpx.AsyncClient(base_url=f"{chosen.base_url}/", headers=headers, timeout=60) as client:
+            yield client
+    finally:
+        server.should_exit = True
+        await task
+        listener.close()
 
 
 @pytest.fixture
