@@ -65,6 +65,8 @@ class FhirRequest:
     """The resource has been checked already, with the Bundle it came in"""
     assigned_id: str | None = None
     """The id a create inside a transaction was given before, so that others could refer to it"""
+    key: str | None = None
+    """What is marked as done under this key, with the writes it made, is not done again"""
 
     path: str = ""
     """What was asked for, while it is not known which interaction that is"""
@@ -94,6 +96,8 @@ class Result:
     created: bool = False
     changed: bool = True
     """False where a write found nothing to do"""
+    repeated: bool = False
+    """The key of the request was marked as done: nothing was done now"""
     outcome: Json | None = None
     """An OperationOutcome that goes along (information, warnings)"""
     headers: Mapping[str, str] = field(default_factory=dict)

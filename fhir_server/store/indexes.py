@@ -16,6 +16,8 @@ from pymongo.errors import CollectionInvalid, OperationFailure
 from fhir_server.store.documents import CODEC_OPTIONS, Document
 
 HISTORY = ".history"
+DONE = "_done"
+"""Keys of what was done once and for all, see `fhir_server.system.done`"""
 NAMESPACE_EXISTS = 48
 
 _BY_TIME = IndexModel([("t", DESCENDING), ("_id", DESCENDING)], name="t")
@@ -47,8 +49,11 @@ class Collections:
         async with self._making:
             if resource_type in self._ready:
                 return
-            await self._make(resource_type, self._current_indexes(resource_type))
-            await self._make(resource_type + HISTORY, [_BY_TIME])
+            if resource_type == DONE:
+                await self._make(DONE, [])
+            else:
+                await self._make(resource_type, self._current_indexes(resource_type))
+                await self._make(resource_type + HISTORY, [_BY_TIME])
             self._ready.add(resource_type)
 
     def forget(self) -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from fhir_server.context import Context, FhirRequest, Result
 from fhir_server.system import entries
-from fhir_server.system.perform import audited, perform
+from fhir_server.system.done import entry_key
+from fhir_server.system.perform import WRITES, audited, perform
 from resources import validation
 from resources.outcome import FHIRError, bad_request
 
@@ -60,6 +61,8 @@ async def _perform(ctx: Context, request: FhirRequest, entry: Json, position: in
     asked = None
     try:
         asked = entries.entry_request(ctx, request, entry, position)
+        if asked.interaction in WRITES:
+            asked.key = entry_key(request.key, position)
         return entries.success(asked, await audited(ctx, asked, perform))
     except FHIRError as fault:
         if asked is None:

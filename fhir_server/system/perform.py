@@ -22,6 +22,8 @@ from fhir_server.interactions.search_type import search_type
 from fhir_server.interactions.update import update
 from fhir_server.interactions.vread import vread
 from fhir_server.store.faults import WriteConflict
+from fhir_server.store.indexes import DONE
+from fhir_server.system.done import done_before
 from resources.outcome import FHIRError, conflict, unexpected
 
 if TYPE_CHECKING:
@@ -69,7 +71,8 @@ async def perform(ctx: Context, request: FhirRequest) -> Result:
 
     async def once() -> Result:
         async with ctx.store.unit(**isolation(ctx, request)) as unit:
-            result = await INTERACTIONS[request.interaction](ctx, request, unit)
+            before = await done_before(unit, request)
+            result = before or await INTERACTIONS[request.interaction](ctx, request, unit)
             ctx.audit.success(unit, request, result)
             await unit.commit()
         return result
@@ -100,7 +103,7 @@ def isolation(ctx: Context, request: FhirRequest) -> dict[str, Any]:
         locks += integrity_locks(request)
     elif not locks:
         return {}
-    return {"transaction": True, "locks": locks, "types": [request.resource_type]}
+    return {"transaction": True, "locks": locks, "types": [request.resource_type, DONE]}
 
 
 def integrity_locks(request: FhirRequest) -> list[str]:

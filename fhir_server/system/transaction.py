@@ -18,9 +18,11 @@ from fhir_server.context import Context, FhirRequest, Result
 from fhir_server.interactions import preconditions
 from fhir_server.interactions.write import existing
 from fhir_server.store.documents import new_id
+from fhir_server.store.indexes import DONE
 from fhir_server.system import entries
 from fhir_server.system.batch import bundle_of
 from fhir_server.system.bundle_references import conditional_references, names_of, rewritten
+from fhir_server.system.done import done_before
 from fhir_server.system.perform import INTERACTIONS, WRITES, integrity_locks, retried
 from resources import validation
 from resources.outcome import FHIRError, bad_request, invalid, precondition_failed
@@ -65,7 +67,14 @@ async def transaction(ctx: Context, request: FhirRequest) -> Result:
     _refuse_same_identity(ctx, asked)
 
     async def once() -> Result:
-        async with ctx.store.unit(transaction=True, locks=_locks(ctx, asked), types=_types(asked)) as unit:
+        async with ctx.store.unit(
+            transaction=True, locks=_locks(ctx, asked), types=[*_types(asked), DONE]
+        ) as unit:
+            before = await done_before(unit, request)
+            if before is not None:
+                ctx.audit.success(unit, request, before)
+                await unit.commit()
+                return before
             attempt = Attempt(unit)
             await _perform(ctx, asked, attempt)
             result = Result(200, _response(asked, attempt), changed=False)
