@@ -17,12 +17,5 @@ When a type is searched:
 `_elements` and `_summary` are in `search`, for who writes the answer. A conditional create, update or delete uses
 `clauses.parse` (strict) and `query.filter_of`, and `search.normalized()` as the name of its lock.
 
-What every collection needs: the indexes in `INDEXES`.
-
 http://hl7.org/fhir/R4/search.html
 """
-
-from __future__ import annotations
-
-INDEXES: tuple[tuple[tuple[str, int], ...], ...] = ((("s.$**", 1),), (("t", 1), ("_id", 1)))
-"""The generic indexes, as keys for `create_index`: all search values, and the order of `_lastUpdated`."""

@@ -13,7 +13,7 @@ from fhir_server.search.values import split_or
 from resources import outcome
 from resources.search_parameters import SearchParameter, parameters
 
-MAX_CLAUSES = 200
+MAX_CLAUSES = 100
 MAX_VALUES = 500
 MAX_LENGTH = 8 * 1024
 

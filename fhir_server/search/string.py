@@ -58,7 +58,7 @@ def _wanted(clause: Clause, text: str) -> str | Regex[str]:
     if not plain:
         raise outcome.bad_parameter(clause.name, "has nothing to look for but space and accents")
     if clause.modifier == "contains":
-        return Regex(f"{re.escape(plain)}[^{SEPARATOR}]*{SEPARATOR}")
+        return Regex(re.escape(plain))
     return Regex(f"^{re.escape(plain)}")
 
 

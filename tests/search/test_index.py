@@ -86,6 +86,7 @@ def test_values_are_not_shared_between_parameters() -> None:
             {},
         ),
         ({"resourceType": "Basic", "subject": {"display": "Eve"}}, {"subject": None}),
+        ({"resourceType": "Basic", "author": {"reference": "#eve"}}, {"author": None}),
         (
             {"resourceType": "Basic", "subject": {"reference": "Patient/1/_history/2"}},
             {
