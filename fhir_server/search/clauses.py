@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from capability.table import SEARCHABLE_TYPES
 from fhir_server.search.values import split_or
 from resources import outcome
 from resources.search_parameters import SearchParameter, parameters
@@ -25,9 +26,6 @@ LATER = frozenset(
     | {"_text", "_content", "_score"}
 )
 """Parameters of R4 that this server does not answer yet."""
-
-UNBUILT_TYPES = frozenset({"composite", "special", "number", "quantity"})
-"""Types of search parameters that cannot be asked for yet."""
 
 TOTALS = ("none", "estimate", "accurate")
 SUMMARIES = ("true", "text", "data", "count", "false")
@@ -185,10 +183,13 @@ def _parameter(resource_type: str, name: str, *, lenient: bool) -> SearchParamet
         refusal = outcome.not_supported(
             f"Parameter '{name}': this server does not support chained parameters yet"
         )
-    elif parameter.type in UNBUILT_TYPES:
+    elif parameter.type not in SEARCHABLE_TYPES:
         text = (
             f"Parameter '{name}': this server does not support search parameters of type {parameter.type} yet"
         )
+        refusal = outcome.not_supported(text)
+    elif parameter.expression is None:
+        text = f"Parameter '{name}': this server does not support it, for R4 does not say which element it is about"
         refusal = outcome.not_supported(text)
     if refusal is None:
         return parameter
