@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from resources.fhirpath.values import Item, Items, boolean, truth
+from resources.fhirpath.values import Item, Items, boolean, key, truth
 
 
 class Environment:
@@ -88,3 +88,19 @@ def remembered(part: Compiled) -> Compiled:
 
     test = (lambda this, env: truth(remember(this, env))) if part.test else None
     return Compiled(remember, part.type, test, free=True)
+
+
+def key_set(part: Compiled) -> Callable[[Item, Environment], set[object]]:
+    """The keys of the part's items, made once per evaluation where they cannot change."""
+    run = part.run
+    if not part.free:
+        return lambda this, env: {key(item) for item in run(this, env)}
+    place = new_place()
+
+    def keys(this: Item, env: Environment) -> set[object]:
+        known: set[object] | None = env.memory.get(place)
+        if known is None:
+            known = env.memory[place] = {key(item) for item in run(this, env)}
+        return known
+
+    return keys

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from resources.fhirpath import conversions, iteration, model, numbers, paths, references, sets, strings
-from resources.fhirpath.expression import Compiled, Environment, question, remembered
+from resources.fhirpath.expression import Compiled, Environment, key_set, question, remembered
 from resources.fhirpath.iteration import Compiler, Maker
 from resources.fhirpath.lexer import bad_expression
 from resources.fhirpath.operators import negated
 from resources.fhirpath.parser import Call, Variable, type_argument
-from resources.fhirpath.values import EvaluationError, Item, Items, single
+from resources.fhirpath.values import EvaluationError, Item, Items, distinct, key, single
 
 
 class UnknownFunction(Exception):
@@ -115,6 +115,22 @@ def _has_value(compiler: Compiler, node: Call, source: Compiled, this: str | Non
     return question(test, free=source.free)
 
 
+def _compared(compiler: Compiler, node: Call, source: Compiled, this: str | None) -> Compiled:
+    """`intersect`, `exclude`, `subsetOf`, `supersetOf`."""
+    run, others = source.run, key_set(compiler.compile(node.arguments[0], this))
+    if node.name == "subsetOf":
+        return question(lambda s, env: {key(item) for item in run(s, env)} <= others(s, env))
+    if node.name == "supersetOf":
+        return question(lambda s, env: {key(item) for item in run(s, env)} >= others(s, env))
+    if node.name == "exclude":
+        return Compiled(lambda s, env: _picked(run(s, env), others(s, env), inside=False), source.type)
+    return Compiled(lambda s, env: _picked(distinct(run(s, env)), others(s, env), inside=True), source.type)
+
+
+def _picked(items: Items, keys: set[object], *, inside: bool) -> Items:
+    return [item for item in items if (key(item) in keys) is inside]
+
+
 def _extension(compiler: Compiler, node: Call, source: Compiled, this: str | None) -> Compiled:
     extensions = paths.member(compiler.text, Compiled(source.run, None), "extension").run
     url = compiler.compile(node.arguments[0], this).run
@@ -181,6 +197,10 @@ _MAKERS: dict[str, Maker] = {
     "repeat": iteration.repeat_items,
     "aggregate": iteration.aggregate_items,
     "iif": iteration.iif_items,
+    "intersect": _compared,
+    "exclude": _compared,
+    "subsetOf": _compared,
+    "supersetOf": _compared,
     "extension": _extension,
     "hasExtension": _extension,
     "resolve": _resolve,
@@ -202,5 +222,6 @@ _ARGUMENTS = {
     "iif": (2, 3),
     "trace": (1, 2),
     **dict.fromkeys(("where", "all", "select", "repeat", "extension", "hasExtension"), (1, 1)),
+    **dict.fromkeys(("intersect", "exclude", "subsetOf", "supersetOf"), (1, 1)),
     **dict.fromkeys(("conformsTo", "memberOf"), (1, 1)),
 }

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from resources.fhirpath import model, paths, values
 from resources.fhirpath.arithmetic import ARITHMETIC
 from resources.fhirpath.equivalence import equivalent_all
-from resources.fhirpath.expression import Compiled, Environment, Test, new_place, question
+from resources.fhirpath.expression import Compiled, Environment, Test, key_set, question
 from resources.fhirpath.values import EvaluationError, Item, Items, equal_all, key, single
 
 
@@ -182,17 +181,8 @@ def _comparison(holds: Callable[[int], bool], left: Compiled, right: Compiled) -
 
 
 def _within(element: Compiled, collection: Compiled) -> Test:
-    """`in`: the keys of a collection that cannot change are made once."""
-    one, many = element.run, collection.run
-    place = new_place()
-
-    def keys(this: Item, env: Environment) -> Any:
-        if not collection.free:
-            return {key(item) for item in many(this, env)}
-        known = env.memory.get(place)
-        if known is None:
-            known = env.memory[place] = {key(item) for item in many(this, env)}
-        return known
+    """`in`."""
+    one, keys = element.run, key_set(collection)
 
     def test(this: Item, env: Environment) -> bool | None:
         item = single(one(this, env))

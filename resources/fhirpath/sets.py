@@ -52,20 +52,6 @@ def _is_distinct(items: Items) -> Items:
     return boolean(len({key(item) for item in items}) == len(items))
 
 
-def _subset(items: Items, of: Items) -> Items:
-    return boolean({key(item) for item in items} <= {key(item) for item in of})
-
-
-def _intersect(items: Items, other: Items) -> Items:
-    keys = {key(item) for item in other}
-    return [item for item in distinct(items) if key(item) in keys] if keys else []
-
-
-def _exclude(items: Items, other: Items) -> Items:
-    keys = {key(item) for item in other}
-    return [item for item in items if key(item) not in keys]
-
-
 FUNCTIONS: dict[str, Callable[..., Items]] = {
     "count": lambda items: integer(len(items)),
     "first": lambda items: items[:1],
@@ -76,10 +62,6 @@ FUNCTIONS: dict[str, Callable[..., Items]] = {
     "skip": _skip,
     "distinct": distinct,
     "isDistinct": _is_distinct,
-    "subsetOf": _subset,
-    "supersetOf": lambda items, other: _subset(other, items),
-    "intersect": _intersect,
-    "exclude": _exclude,
     "union": lambda items, other: distinct(items + other),
     "combine": lambda items, other: items + other,
 }
