@@ -34,6 +34,7 @@ from resources.outcome import FHIRError, unavailable, unexpected
 
 if TYPE_CHECKING:
     from fhir_server.context import Context, FhirRequest
+    from fhir_server.rest.access_log import AccessLog
     from fhir_server.rest.metrics import Metrics
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._\-]{1,64}")
@@ -51,8 +52,9 @@ class FhirEndpoint:
 
     _ctx: Context
 
-    def __init__(self, metrics: Metrics, base_path: str) -> None:
+    def __init__(self, metrics: Metrics, access_log: AccessLog, base_path: str) -> None:
         self._metrics = metrics
+        self._access_log = access_log
         self._base_path = base_path
 
     def serve(self, ctx: Context) -> None:
@@ -73,8 +75,7 @@ class FhirEndpoint:
         _zip(http, response)
         seconds = time.perf_counter() - started
         self._metrics.observe(request.interaction, request.resource_type or "", response.status, seconds)
-        log.info(
-            "answered",
+        self._access_log.line(
             request_id=request.request_id,
             interaction=request.interaction,
             type=request.resource_type,

@@ -9,6 +9,7 @@ import re
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from resources import outcome
 from resources.outcome import FHIRError
@@ -176,6 +177,7 @@ def _named(text: str) -> str | None:
     return _NAMES.get(name) if read.is_r4 and read.is_utf8 else None
 
 
+@lru_cache(256)
 def _accepted(accept: str) -> str | None:
     """The media type that an Accept header likes best; what it names counts before what it merely allows."""
     ranges = [(_read(each), quality) for each in accept.split(",") if (quality := _quality(each)) is not None]
