@@ -46,7 +46,7 @@ def steps(type_name: str, name: str) -> tuple[Step, ...]:
     """The JSON members that the element `name` of a type may have; empty if it has no such element."""
     if registry.is_primitive(type_name):
         return _primitive_steps(name)
-    element = registry.element(type_name, name)
+    element = registry.element(type_name.removeprefix(SYSTEM), name)
     if element is None:
         return ()
     return tuple(

@@ -30,9 +30,10 @@ def _works(work: Callable[[Any], Any]) -> Callable[[Items], Items]:
     def run(items: Items) -> Items:
         value = number(items)
         try:
-            return [] if value is None else _result(work(value))
+            result = None if value is None else work(value)
         except (InvalidOperation, ValueError, OverflowError):
             return []
+        return [] if result is None or not Decimal(result).is_finite() else _result(result)
 
     return run
 

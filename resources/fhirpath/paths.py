@@ -35,7 +35,7 @@ def member(text: str, source: Compiled, name: str, only: str | None = None) -> C
     """
     if source.type is None or source.type in model.WHOLE:
         return Compiled(_any(source.run, name, only), None, free=source.free, needs=source.needs)
-    if source.type.startswith("System."):
+    if source.type.startswith("System.") and source.type != "System.Quantity":
         return NOTHING
     steps = model.steps(source.type, name)
     if not steps:

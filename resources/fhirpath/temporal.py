@@ -12,6 +12,7 @@ from calendar import monthrange
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from math import floor
 
 _DATE_TIME = re.compile(
     r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d)(?::(\d\d)(?::(\d\d(?:\.\d+)?))?)?)?)?)?(?:T)?(Z|[+-]\d\d:\d\d)?"
@@ -122,16 +123,15 @@ def plus(text: str, amount: Decimal, unit: str) -> str | None:
     parsed = date_parts(text)
     if parsed is None:
         return None
-    parts, zone = parsed[0], text[len(text.rstrip("Z")) :] if text.endswith("Z") else _zone(text)
-    unit = unit.rstrip("s") if unit != "s" else unit
+    parts, unit = parsed[0], unit.removesuffix("s")
     try:
-        moved = (
-            _months(parts, int(amount) * (12 if unit == "year" else 1)) if unit in {"year", "month"} else None
-        )
-        moved = moved or _seconds(parts, amount, unit)
+        if unit in {"year", "month"}:
+            moved = _months(parts, int(amount) * (12 if unit == "year" else 1))
+        else:
+            moved = _seconds(parts, amount, unit)
     except (ValueError, OverflowError):
         return None
-    return _text(moved) + zone
+    return _text(moved) + _zone(text)
 
 
 def _zone(text: str) -> str:
@@ -141,9 +141,9 @@ def _zone(text: str) -> str:
 
 def _months(parts: Parts, months: int) -> Parts:
     if len(parts) == 1:
-        return (int(parts[0]) + int(months / 12),)
+        return (date(int(parts[0]) + int(months / 12), 1, 1).year,)  # ValueError outside the calendar
     year, month = divmod(int(parts[0]) * 12 + int(parts[1]) - 1 + months, 12)
-    date(year, 1, 1)  # ValueError outside the calendar
+    date(year, 1, 1)  # the same
     if len(parts) == 2:
         return (year, month + 1)
     return (year, month + 1, min(int(parts[2]), monthrange(year, month + 1)[1]), *parts[3:])
@@ -161,9 +161,9 @@ def _seconds(parts: Parts, amount: Decimal, unit: str) -> Parts:
         return (moved.year, moved.month, moved.day, *parts[3:])
     clock = (*parts[3:], 0, 0)[:3]
     total = clock[0] * 3600 + clock[1] * 60 + clock[2] + amount * _SECONDS[unit]
-    passed, left = divmod(Decimal(total), 86400)
-    moved = day + timedelta(days=int(passed))
-    hour, rest = divmod(left, 3600)
+    passed = floor(total / 86400)
+    moved = day + timedelta(days=passed)
+    hour, rest = divmod(total - passed * 86400, 3600)
     minute, second = divmod(rest, 60)
     return (moved.year, moved.month, moved.day, *(int(hour), int(minute), second)[: len(parts) - 3])
 
