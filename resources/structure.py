@@ -27,7 +27,7 @@ from resources.registry import ANY_RESOURCE, Element
 
 Json = dict[str, Any]
 
-_ID_ONLY = re.compile(rb'\{"id":"[^"]*"\}')
+_ID_ONLY = re.compile(rb'\{"id":"(?:[^"\\]|\\.)*"\}')
 _URI = re.compile(primitives.PATTERNS["uri"])
 
 _TEXT = Annotated[str, Meta(min_length=1, max_length=primitives.MAX_STRING)]
@@ -192,7 +192,7 @@ def _single(element: Element, type_name: str) -> Any:
         return _PLAIN[type_name]
     if type_name == "CodeableConcept" and element.binding:
         return _bound_concept(element.binding)
-    special = {"Extension": _Extension, "xhtml": _Xhtml, ANY_RESOURCE: msgspec.Raw}
+    special = {"Extension": _Extension, "xhtml": _Xhtml, ANY_RESOURCE: dict[str, msgspec.Raw]}
     if type_name in special:
         return special[type_name]
     kind = _Kind(
