@@ -1,0 +1,284 @@
+"""Searches answered twice: by MongoDB from the index, and by reading every resource with another FHIRPath engine.
+
+What is asked for is taken from the resources themselves. The second answer shares nothing with the code that is
+tested: it guesses types by their shape and compares as R4's paragraphs say.
+
+http://hl7.org/fhir/R4/search.html
+"""
+
+from __future__ import annotations
+
+import calendar
+import os
+import random
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fhirpathpy import compile as compile_fhirpath
+from fhirpathpy.models import models
+
+from capability.table import TABLE
+from resources import codec
+from resources.search_parameters import SearchParameter
+from tests.search.conftest import BASE, Resource, Shelf
+
+CORPUS = Path(os.environ.get("FHIR_CORPUS", Path(__file__).parents[2] / "../shared/corpus"))
+MOST_OF_A_TYPE = 25
+
+
+def plain(value: Any) -> Any:
+    """The other engine knows floats only."""
+    if isinstance(value, dict):
+        return {name: plain(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [plain(each) for each in value]
+    return float(value) if isinstance(value, Decimal) else value
+
+
+def read_corpus() -> dict[str, list[Resource]]:
+    found: dict[str, dict[str, Resource]] = defaultdict(dict)
+    files = (
+        sorted((CORPUS / "fhir/examples").rglob("*.json"))
+        + sorted((CORPUS / "fhir/synthea").glob("*.json"))[:2]
+    )
+    for file in files:
+        whole = codec.decode(file.read_bytes())
+        entries = [entry["resource"] for entry in whole.get("entry", ()) if "resource" in entry]
+        for resource in [whole, *entries]:
+            if resource.get("resourceType") in TABLE.types and "id" in resource:
+                found[resource["resourceType"]].setdefault(resource["id"], plain(resource))
+    return {name: list(each.values())[:MOST_OF_A_TYPE] for name, each in found.items()}
+
+
+@cache
+def compiled(expression: str) -> Any:
+    return compile_fhirpath(expression, models["r4"])
+
+
+def branches(parameter: SearchParameter, resource_type: str) -> Iterator[str]:
+    for part in str(parameter.expression).split(" | "):
+        if re.match(rf"\(?({resource_type}|Resource|DomainResource)\.|[a-z]", part):
+            typed = re.sub(r"^\((\S+) as (\w+)\)", r"\1.ofType(\2)", part).replace(".as(", ".ofType(")
+            yield typed
+            if typed.endswith(".ofType(uri)"):  # a canonical is a uri, which the other engine does not know
+                yield typed.replace("(uri)", "(canonical)")
+
+
+def elements(parameter: SearchParameter, resource: Resource) -> list[Any]:
+    found: list[Any] = []
+    for part in branches(parameter, resource["resourceType"]):
+        expression = (
+            part.replace("Resource.", f"{resource['resourceType']}.")
+            if part.startswith("Resource.")
+            else part
+        )
+        expression, about, wanted = expression.partition(".where(resolve() is ")
+        values = compiled(expression)(resource)
+        if about:
+            contained = {
+                f"#{each['id']}": each["resourceType"]
+                for each in resource.get("contained", ())
+                if "id" in each
+            }
+            texts_of = [(each, each.get("reference", "")) for each in values]
+            values = [
+                each for each, text in texts_of if wanted[:-1] in {contained.get(text), *text.split("/")[:-1]}
+            ]
+        found += values
+    return found
+
+
+def pairs(value: Any) -> list[tuple[str | None, str | None]]:
+    if isinstance(value, bool):
+        return [(None, str(value).lower())]
+    if not isinstance(value, dict):
+        return [(None if ":" in str(value) else "implicit", str(value))]
+    if "coding" in value:
+        return [pair for coding in value["coding"] for pair in pairs(coding)]
+    if "code" in value:
+        return [(value.get("system"), value["code"])]
+    if value.get("system") in {"phone", "fax", "email", "pager", "url", "sms", "other"} and "value" in value:
+        return [(None, value["value"])]
+    return [(value.get("system"), value.get("value"))]
+
+
+def simple(text: str) -> str:
+    signs = unicodedata.normalize("NFD", text)
+    return " ".join("".join(sign for sign in signs if not unicodedata.combining(sign)).casefold().split())
+
+
+def texts(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    inside = [
+        value.get(name, [])
+        for name in (
+            "family",
+            "given",
+            "prefix",
+            "suffix",
+            "text",
+            "line",
+            "city",
+            "district",
+            "state",
+            "postalCode",
+            "country",
+        )
+    ]
+    return [text for each in inside for text in ([each] if isinstance(each, str) else each)]
+
+
+def moment(text: str) -> tuple[datetime, datetime]:
+    if len(text) > 10:
+        start = datetime.fromisoformat(text)
+        start = start if start.tzinfo else start.replace(tzinfo=UTC)
+        return start, start + timedelta(milliseconds=1 if "." in text else 1000)
+    year, month, day = (*map(int, text.split("-")), 1, 1)[:3]
+    start = datetime(year, month, day, tzinfo=UTC)
+    days = {10: 1, 7: calendar.monthrange(year, month)[1], 4: 365 + calendar.isleap(year)}
+    return start, start + timedelta(days=days[len(text)])
+
+
+def span(value: Any) -> tuple[datetime, datetime] | None:
+    if isinstance(value, str):
+        return moment(value)
+    if "event" in value:
+        events = [moment(each) for each in value["event"]]
+        return min(each[0] for each in events), max(each[1] for each in events)
+    value = value.get("repeat", {}).get("boundsPeriod", {}) if "repeat" in value else value
+    if not {"start", "end"} & set(value):
+        return None
+    start = moment(value["start"])[0] if "start" in value else datetime(1, 1, 1, tzinfo=UTC)
+    return start, moment(value["end"])[1] if "end" in value else datetime(9999, 12, 31, tzinfo=UTC)
+
+
+def references(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value, value.split("|")[0]]
+    if "resourceType" in value:
+        return [f"{value['resourceType']}/{value.get('id')}"]
+    text = value.get("reference", "#").replace(f"{BASE}/", "")
+    return [] if text.startswith("#") else [text, text.split("/_history")[0]]
+
+
+def holds(parameter: SearchParameter, modifier: str, asked: str, value: Any) -> bool:
+    if parameter.type == "token":
+        system, bar, code = asked.rpartition("|")
+        return any(
+            (not code or code == own)
+            and (
+                not bar
+                or (
+                    ("" if theirs is None else theirs) in {system, "implicit"}
+                    and bool(system or theirs is None)
+                )
+            )
+            for theirs, own in pairs(value)
+        )
+    if parameter.type == "string":
+        if modifier == "exact":
+            return asked in texts(value)
+        if modifier == "contains":
+            return any(simple(asked) in simple(text) for text in texts(value))
+        return any(simple(text).startswith(simple(asked)) for text in texts(value))
+    if parameter.type == "date":
+        (a, b), found = moment(asked[2:]), span(value)
+        if found is None:
+            return False
+        s, e = found
+        inside = a <= s and e <= b
+        return {
+            "eq": inside,
+            "ne": not inside,
+            "gt": e > b,
+            "lt": s < a,
+            "ge": e > b or inside,
+            "le": s < a or inside,
+            "sa": s >= b,
+            "eb": e <= a,
+        }[asked[:2]]
+    return asked in references(value)
+
+
+def brute_force(
+    parameter: SearchParameter, modifier: str, asked: str, resources: list[Resource]
+) -> list[str]:
+    found = []
+    for resource in resources:
+        values = elements(parameter, resource)
+        if modifier == "missing":
+            matches = (not values) is (asked == "true")
+        elif modifier == "not":
+            matches = not any(holds(parameter, "", asked, value) for value in values)
+        else:
+            matches = any(holds(parameter, modifier, asked, value) for value in values)
+        if matches:
+            found.append(resource["id"])
+    return sorted(found)
+
+
+def questions(
+    parameter: SearchParameter, values: list[Any], chance: random.Random
+) -> Iterator[tuple[str, str]]:
+    """(modifier, value) pairs about what is there."""
+    yield "missing", chance.choice(["true", "false"])
+    for value in chance.sample(values, min(3, len(values))):
+        if parameter.type == "token":
+            for system, code in pairs(value):
+                if code and "," not in code:
+                    yield chance.choice(["", "not"]), code
+                    if system and system != "implicit":
+                        yield chance.choice(["", "not"]), f"{system}|{code}"
+                        yield "", f"{system}|"
+                    elif system is None and not isinstance(value, bool):
+                        yield "", f"|{code}"
+        elif parameter.type == "string":
+            for text in texts(value):
+                if simple(text) and not set(text) & set("\\,$|"):
+                    yield "", text[: chance.randint(1, 12)].strip() or text
+                    yield "exact", text
+                    yield "contains", text.strip()[chance.randint(0, len(text.strip()) - 1) :].strip() or text
+        elif parameter.type == "date":
+            found = span(value)
+            text = value if isinstance(value, str) else value.get("start", "2012-03") if found else "2012-03"
+            for prefix in ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb"):
+                yield "", prefix + text[: chance.choice([4, 7, 10, 99])]
+        else:
+            for text in references(value):
+                if "|" not in text and "/" in text:
+                    yield "", text
+
+
+def differences(
+    shelf: Shelf, resources: list[Resource]
+) -> Iterator[tuple[str, str, str, list[str], list[str]] | None]:
+    """For each question None, or the query with both answers if they differ."""
+    chance = random.Random(shelf.resource_type)
+    for parameter in TABLE.search_parameters(shelf.resource_type):
+        if parameter.code in {"_id", "_lastUpdated"} or "xtension(" in str(parameter.expression):
+            continue
+        values = [value for resource in resources for value in elements(parameter, resource)]
+        for modifier, value in questions(parameter, values, chance):
+            name = f"{parameter.code}:{modifier}" if modifier else parameter.code
+            expected = brute_force(parameter, modifier, value, resources)
+            found = shelf.find((name, value))
+            yield None if found == expected else (shelf.resource_type, name, value, found, expected)
+
+
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of real resources is not there (FHIR_CORPUS)")
+def test_both_answers_are_the_same(shelves: Mapping[str, Shelf]) -> None:
+    answers = []
+    for resource_type, resources in read_corpus().items():
+        shelves[resource_type].put(*resources)
+        answers += list(differences(shelves[resource_type], resources))
+    assert [answer for answer in answers if answer is not None] == []
+    assert len(answers) > 3000
