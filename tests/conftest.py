@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,9 +21,11 @@ def mongod_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if given:
         yield given
         return
-    mongod = EmbeddedMongod(tmp_path_factory.mktemp("mongod"), cache_mb=512)
+    folder = tmp_path_factory.mktemp("mongod")
+    mongod = EmbeddedMongod(folder, cache_mb=512)
     yield mongod.start()
     mongod.stop()
+    shutil.rmtree(folder)
 
 
 @pytest.fixture
