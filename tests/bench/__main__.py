@@ -1,0 +1,21 @@
+"""`make bench`: every figure, each as median of several rounds within this run."""
+
+from __future__ import annotations
+
+import sys
+
+from tests.bench import bench_rest, bench_validation
+from tests.bench.report import machine, show
+
+SECTIONS = {"validation": bench_validation.figures, "rest": bench_rest.figures}
+
+
+def main() -> None:
+    wanted = sys.argv[1:] or list(SECTIONS)
+    print(machine())
+    for name in wanted:
+        show(name, SECTIONS[name]())
+
+
+if __name__ == "__main__":
+    main()
