@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from resources.codec import Json
 
 if TYPE_CHECKING:
-    from fhir_server.audit.writer import AuditWriter
     from fhir_server.search.site import Site
     from fhir_server.settings import Settings
     from fhir_server.store.store import Store
+    from fhir_server.store.unit import Unit
+    from resources.outcome import FHIRError
 
 Query = tuple[tuple[str, str], ...]
 
@@ -114,13 +115,23 @@ class Result:
         return f"{self.resource_type}/{self.id}/_history/{self.version}"
 
 
+class Audit(Protocol):
+    """Leaves an AuditEvent of each interaction; `fhir_server.audit.writer` does it."""
+
+    def success(self, unit: Unit, request: FhirRequest, result: Result) -> None:
+        """Adds the event to the unit of work that it commits with."""
+
+    async def failure(self, request: FhirRequest, fault: FHIRError) -> None:
+        """Returns when the event of a refusal or failure is durable."""
+
+
 @dataclass(slots=True, frozen=True)
 class Context:
     """What the server has at hand; made once by `app`, passed to every interaction."""
 
     settings: Settings
     store: Store
-    audit: AuditWriter
+    audit: Audit
     site: Site
     """Base URL and time zone"""
     secret: bytes
