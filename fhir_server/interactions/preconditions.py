@@ -5,17 +5,20 @@ http://hl7.org/fhir/R4/http.html#concurrency, #cond-update, #ccreate
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl
 
 from fhir_server.context import Context, FhirRequest
 from fhir_server.interactions.etags import ANY
+from fhir_server.interactions.pairs import pairs
 from fhir_server.search import clauses, query
 from resources.outcome import bad_request, multiple_matches, precondition_failed
 
 if TYPE_CHECKING:
     from fhir_server.store.documents import Document
     from fhir_server.store.unit import Unit
+
+_BEFORE = re.compile(r"([A-Za-z]*)\?")
 
 
 def check_if_match(request: FhirRequest, current: Document | None) -> None:
@@ -44,18 +47,22 @@ def check_if_none_match(request: FhirRequest, current: Document | None) -> None:
 def criteria_of(request: FhirRequest) -> tuple[tuple[str, str], ...] | None:
     """The search criteria of a conditional interaction; None when the request names its resource by id."""
     if request.interaction == "create":
-        return None if request.if_none_exist is None else parsed(request.if_none_exist)
+        return None if request.if_none_exist is None else parsed(request.if_none_exist, request.resource_type)
     return None if request.id is not None else request.query
 
 
-def parsed(text: str) -> tuple[tuple[str, str], ...]:
-    """`identifier=a|b&active=true`, also with a leading `Patient?`, as name and value pairs."""
-    text = text.split("?", 1)[-1]
-    try:
-        pairs = tuple(parse_qsl(text, keep_blank_values=True, strict_parsing=True, errors="strict"))
-    except ValueError:
-        raise bad_request(f"'{text[:200]}' is not a search: name=value&name=value was expected") from None
-    return pairs
+def parsed(text: str, resource_type: str | None = None) -> tuple[tuple[str, str], ...]:
+    """`identifier=a|b&active=true`, also with a leading `?` or `Patient?`, as name and value pairs; 400 where it is
+    malformed, or about another type than `resource_type`.
+    """
+    before = _BEFORE.match(text)
+    if before is not None:
+        if before[1] and resource_type is not None and before[1] != resource_type:
+            raise bad_request(f"The criteria '{text[:200]}' are about {before[1]}, not about {resource_type}")
+        text = text[before.end() :]
+    if not all("=" in part for part in text.split("&")):
+        raise bad_request(f"'{text[:200]}' is not a search: name=value&name=value was expected")
+    return pairs(text, "search")
 
 
 def criteria_search(

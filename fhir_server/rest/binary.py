@@ -7,6 +7,8 @@ import binascii
 from typing import TYPE_CHECKING
 
 from fhir_server.rest.exchange import HttpRequest, HttpResponse
+from fhir_server.rest.headers import is_safe
+from fhir_server.rest.negotiation import FHIR_JSON, is_json, is_media_type, names_json
 from resources.outcome import bad_request
 
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from resources.codec import Json
 
 SECURITY_CONTEXT = "X-Security-Context"
+UNKNOWN = "application/octet-stream"
 
 
 def resource_of(request: FhirRequest, http: HttpRequest, raw: bytes) -> Json:
@@ -33,6 +36,18 @@ def resource_of(request: FhirRequest, http: HttpRequest, raw: bytes) -> Json:
     return resource
 
 
+def is_wanted_raw(http: HttpRequest, request: FhirRequest, resource: Json) -> bool:
+    """Whether a read of this resource is answered with the bytes it holds: a Binary goes out as FHIR only to who
+    asks for FHIR, or for a JSON that is not the Binary's own.
+    """
+    if request.resource_type != "Binary":
+        return False
+    if request.parameter("_format") is not None:
+        return False
+    named = names_json(http.headers.get("accept", ""))
+    return FHIR_JSON not in named and (not named or is_json(resource.get("contentType")))
+
+
 def raw_response(resource: Json, headers: dict[str, str]) -> HttpResponse:
     """The bytes of a Binary, to be saved, never to be shown inside this server's origin."""
     try:
@@ -45,6 +60,7 @@ def raw_response(resource: Json, headers: dict[str, str]) -> HttpResponse:
         "Content-Security-Policy": "sandbox; default-src 'none'",
     }
     context = resource.get("securityContext", {}).get("reference")
-    if context:
+    if context and is_safe(context):
         guarded[SECURITY_CONTEXT] = context
-    return HttpResponse(200, raw, resource.get("contentType", "application/octet-stream"), guarded)
+    content_type = resource.get("contentType", "")
+    return HttpResponse(200, raw, content_type if is_media_type(content_type) else UNKNOWN, guarded)

@@ -89,28 +89,35 @@ class FhirEndpoint:
     ) -> HttpResponse:
         if http.method == "OPTIONS":
             return _options(http)
-        wanted = negotiation.fallback(http.query)
+        wanted = negotiation.fallback(scope["query_string"])
+        patience = self._ctx.settings.request_timeout_seconds
         try:
-            async with asyncio.timeout(self._ctx.settings.request_timeout_seconds):
+            async with asyncio.timeout(patience):
                 try:
                     asked = await understood(self._ctx, http, request, scope, receive)
                 except FHIRError as fault:
-                    await self._ctx.audit.failure(request, fault)
-                    raise
+                    raise await self._recorded(request, fault) from None
                 wanted = asked.format
                 result = await answer(self._ctx, request)
                 return represented(self._ctx, http, request, result, wanted)
         except FHIRError as fault:
             return refused(fault, wanted)
         except TimeoutError:
-            return refused(
-                unavailable("The request took too long and was stopped; nothing was written"), wanted
-            )
+            text = f"This took longer than {patience:g} seconds and was stopped. Look what is there before you repeat it"
+            return refused(await self._recorded(request, unavailable(text)), wanted)
         except Disconnected:
             raise
         except Exception:
             log.exception("request_failed", request_id=request.request_id, interaction=request.interaction)
-            return refused(unexpected(request.request_id), wanted)
+            return refused(await self._recorded(request, unexpected(request.request_id)), wanted)
+
+    async def _recorded(self, request: FhirRequest, fault: FHIRError) -> FHIRError:
+        """The fault, now that its AuditEvent is durable; the store's own when it cannot be."""
+        try:
+            await self._ctx.audit.failure(request, fault)
+        except FHIRError as unrecorded:
+            return unrecorded
+        return fault
 
 
 def _options(http: HttpRequest) -> HttpResponse:
@@ -123,8 +130,9 @@ def _options(http: HttpRequest) -> HttpResponse:
 
 def _zip(http: HttpRequest, response: HttpResponse) -> None:
     """http://hl7.org/fhir/R4/http.html#compression"""
-    if len(response.body) < WORTH_ZIPPING or "gzip" not in http.headers.get("accept-encoding", ""):
+    if len(response.body) < WORTH_ZIPPING:
         return
-    response.body = gzip.compress(response.body, compresslevel=4, mtime=0)
-    response.headers["Content-Encoding"] = "gzip"
     response.headers["Vary"] = "Accept-Encoding, Accept"
+    if negotiation.accepts_gzip(http.headers.get("accept-encoding", "")):
+        response.body = gzip.compress(response.body, compresslevel=4, mtime=0)
+        response.headers["Content-Encoding"] = "gzip"

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import unquote
 
-from resources.outcome import FHIRError, bad_request, too_large
+from resources.outcome import FHIRError, too_large
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Pairs = tuple[tuple[str, str], ...]
 
 
 @dataclass(slots=True, frozen=True)
 class HttpRequest:
-    """Method, path below the base (as segments), decoded query and headers (lower-case names)."""
+    """Method, path below the base (as decoded segments) and headers (lower-case names)."""
 
     method: str
     segments: tuple[str, ...]
-    query: Pairs
     headers: dict[str, str]
     address: str | None
-
-    def parameter(self, name: str) -> str | None:
-        """The last value of a query parameter."""
-        return next((value for key, value in reversed(self.query) if key == name), None)
 
 
 @dataclass(slots=True)
@@ -44,28 +38,32 @@ def head(scope: Scope, base_path: str) -> HttpRequest:
     """The request of an ASGI scope below the FHIR base, without its body; it never fails, so that whatever is
     wrong with it finds its way into the audit trail.
     """
-    below = scope["path"].removeprefix(base_path)
     client = scope.get("client")
     return HttpRequest(
         method=scope["method"],
-        segments=tuple(segment for segment in below.split("/") if segment),
-        query=(),
-        headers={name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]},
+        segments=_segments(scope, base_path),
+        headers=_headers(scope["headers"]),
         address=client[0] if client else None,
     )
 
 
-MAX_PARAMETERS = 1000
+def _segments(scope: Scope, base_path: str) -> tuple[str, ...]:
+    """Split before they are decoded: `a%2Fb` is one segment."""
+    raw = scope["raw_path"].decode("latin-1")
+    below = (
+        raw.removeprefix(base_path) if raw.startswith(base_path) else scope["path"].removeprefix(base_path)
+    )
+    return tuple(unquote(segment) for segment in below.split("/") if segment)
 
 
-def pairs(text: str, what: str = "query") -> Pairs:
-    """A query string or form as decoded (name, value) pairs; 400 if it is not UTF-8 or holds too many."""
-    try:
-        return tuple(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS))
-    except UnicodeDecodeError:
-        raise bad_request(f"The {what} is not UTF-8 when its %-escapes are undone") from None
-    except ValueError:
-        raise bad_request(f"The {what} has more than {MAX_PARAMETERS} parameters") from None
+def _headers(given: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Of a header that is given several times, all values, as if they were given at once (RFC 9110 §5.3)."""
+    headers: dict[str, str] = {}
+    for raw, value in given:
+        name = raw.decode("latin-1").lower()
+        text = value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {text}" if name in headers else text
+    return headers
 
 
 async def body(scope: Scope, receive: Receive, limit: int) -> bytes:

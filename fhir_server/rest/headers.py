@@ -87,6 +87,11 @@ def parse_prefer(text: str | None) -> Prefer:
     )
 
 
+def is_safe(value: str) -> bool:
+    """Whether the value can be a response header as it stands."""
+    return _UNSAFE.search(value) is None
+
+
 def safe(value: str) -> str:
     """The value, fit to be a response header; 400 where it holds control characters (a new line would start another
     header) or what is not Latin-1.

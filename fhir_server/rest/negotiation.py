@@ -26,6 +26,8 @@ _CHUNK = 16 * 1024
 _NAMES = {"json": FHIR_JSON, FHIR_JSON: FHIR_JSON, JSON: JSON, "text/json": JSON}
 _VERSIONS = {"4.0", "4.0.1"}
 _QUALITY = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
+_WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_MEDIA_TYPE = re.compile(rf'{_WORD}/{_WORD}( *; *{_WORD}=({_WORD}|"[ !#-\[\]-~]*"))* *;?')
 _RESOURCES = f"{FHIR_JSON} or {JSON}, charset utf-8, fhirVersion 4.0"
 
 
@@ -69,9 +71,20 @@ def response_format(query: Iterable[tuple[str, str]], accept: str | None) -> For
     return Format(f"{media_type}; charset=utf-8", pretty == "true")
 
 
-def fallback(query: Iterable[tuple[str, str]]) -> Format:
+def fallback(query_string: bytes) -> Format:
     """A format for an error whose request may not have been understood; never fails."""
-    return Format(pretty=dict(query).get("_pretty") == "true")
+    return Format(pretty=b"_pretty=true" in query_string)
+
+
+def names_json(accept: str) -> set[str]:
+    """The JSON media types that an Accept header names."""
+    return {_NAMES[name] for each in accept.split(",") if (name := _read(each).name) in _NAMES}
+
+
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Whether a response may be gzipped. https://www.rfc-editor.org/rfc/rfc9110#section-12.5.3"""
+    weights = {_read(each).name: _quality(each) for each in accept_encoding.split(",")}
+    return bool(weights.get("gzip", weights.get("x-gzip", weights.get("*"))))
 
 
 def is_fhir(content_type: str | None) -> bool:
@@ -80,6 +93,16 @@ def is_fhir(content_type: str | None) -> bool:
     http://hl7.org/fhir/R4/binary.html#rest
     """
     return _read(content_type or "").name.startswith("application/fhir+")
+
+
+def is_json(content_type: str | None) -> bool:
+    """Whether these are the media types of plain JSON."""
+    return _read(content_type or "").name in {JSON, "text/json"}
+
+
+def is_media_type(text: str) -> bool:
+    """Whether the text is a media type that can stand in a header. https://www.rfc-editor.org/rfc/rfc9110#section-8.3.1"""
+    return _MEDIA_TYPE.fullmatch(text) is not None
 
 
 def is_json_patch(content_type: str | None) -> bool:

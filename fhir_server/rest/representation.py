@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fhir_server.interactions.etags import etag
-from fhir_server.rest import binary, headers, summary
+from fhir_server.interactions.subset import subset
+from fhir_server.rest import binary, headers
 from fhir_server.rest.exchange import HttpRequest, HttpResponse
 from resources import codec
 from resources.outcome import FHIRError, information
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from resources.codec import Json
 
 CHANGES = {"create", "update", "patch"}
-SEARCHES = {"search-type"}
 
 
 def represented(
@@ -32,7 +32,7 @@ def represented(
     if request.interaction in CHANGES:
         return _written(http, request, result, fields, wanted)
     assert result.resource is not None
-    if request.interaction in {"read", "vread"} and _raw_binary(http, request):
+    if request.interaction in {"read", "vread"} and binary.is_wanted_raw(http, request, result.resource):
         return binary.raw_response(result.resource, fields)
     return _fhir(result.status, subset(request, result.resource), fields, wanted)
 
@@ -79,31 +79,6 @@ def _without_resource(
         )
         return _fhir(200, result.outcome or information(text), fields, wanted)
     return HttpResponse(result.status, headers=fields)
-
-
-def subset(request: FhirRequest, resource: Json) -> Json:
-    """The resource, or the resources of a Bundle, as `_summary` and `_elements` want them.
-
-    http://hl7.org/fhir/R4/search.html#summary
-    """
-    mode = request.parameter("_summary")
-    names = request.parameter("_elements")
-    if mode is None and names is None:
-        return resource
-    if mode is not None:
-        if mode == "count" and request.interaction in SEARCHES:
-            return resource
-        resource = summary.apply_summary(resource, mode)
-    if names is not None:
-        resource = summary.apply_elements(resource, [name.strip() for name in names.split(",")])
-    return resource
-
-
-def _raw_binary(http: HttpRequest, request: FhirRequest) -> bool:
-    """A Binary goes out as FHIR only to who asks for FHIR. http://hl7.org/fhir/R4/binary.html#rest"""
-    if request.resource_type != "Binary" or http.parameter("_format") is not None:
-        return False
-    return "json" not in http.headers.get("accept", "")
 
 
 def _fhir(status: int, resource: Json, fields: dict[str, str], wanted: Format) -> HttpResponse:

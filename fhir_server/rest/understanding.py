@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from fhir_server.context import Agent, Context, FhirRequest
+from fhir_server.interactions import subset
 from fhir_server.interactions.etags import version_ids
+from fhir_server.interactions.pairs import pairs
 from fhir_server.rest import binary, headers, negotiation
-from fhir_server.rest.exchange import HttpRequest, Receive, Scope, body, pairs
+from fhir_server.rest.exchange import HttpRequest, Receive, Scope, body
 from fhir_server.system.routing import Target, route
 from resources import codec
 from resources.outcome import bad_request
@@ -43,7 +45,8 @@ async def understood(
     request.resource_type, request.id, request.version_id = target.resource_type, target.id, target.version_id
     query = pairs(scope["query_string"].decode("latin-1"))
     request.query = query
-    wanted = negotiation.response_format(query, http.headers.get("accept"))
+    wanted = negotiation.response_format(query, _accept(request, http))
+    subset.check(request)
     _read_headers(request, http.headers)
     if request.interaction in WITH_BODY:
         raw = await _inflated(ctx, http, scope, receive)
@@ -52,6 +55,7 @@ async def understood(
         negotiation.check_form(http.headers.get("content-type"))
         raw = await _inflated(ctx, http, scope, receive)
         request.query = query + pairs(_text(raw), "form")
+        subset.check(request)
     return Asked(request, wanted)
 
 
@@ -59,6 +63,14 @@ def _target(http: HttpRequest) -> Target:
     if http.method == "POST" and not http.segments:
         return Target("transaction")  # or batch: the body says
     return route(http.method, list(http.segments))
+
+
+def _accept(request: FhirRequest, http: HttpRequest) -> str | None:
+    """A Binary goes out as what it is, whatever else is accepted. http://hl7.org/fhir/R4/binary.html#rest"""
+    accept = http.headers.get("accept")
+    if request.resource_type == "Binary" and request.interaction in {"read", "vread"}:
+        return accept if negotiation.names_json(accept or "") else None
+    return accept
 
 
 def _text(raw: bytes) -> str:
@@ -107,11 +119,11 @@ def _bundle_interaction(resource: dict[str, Any]) -> str:
             "A Bundle of type batch or transaction was expected at the base; resources go to their type's URL"
         )
         raise bad_request(text, "resourceType")
-    if kind not in {"batch", "transaction"}:
-        raise bad_request(
-            f"A Bundle of type {kind!r} cannot be performed; batch or transaction was expected", "Bundle.type"
-        )
-    return str(kind)
+    if not isinstance(kind, str) or kind not in {"batch", "transaction"}:
+        told = repr(kind)[:64]
+        text = f"A Bundle of type {told} cannot be performed; batch or transaction was expected"
+        raise bad_request(text, "Bundle.type")
+    return kind
 
 
 def _patch_document(content_type: str | None, raw: bytes) -> Any:

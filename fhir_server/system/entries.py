@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 
 from fhir_server.context import Context, FhirRequest, Result
+from fhir_server.interactions import subset
 from fhir_server.interactions.etags import etag, version_ids
+from fhir_server.interactions.pairs import pairs
 from fhir_server.store.documents import instant
 from fhir_server.system.routing import route
 from resources import codec
@@ -54,7 +56,7 @@ def _request(ctx: Context, request: FhirRequest, entry: Json) -> FhirRequest:
         resource_type=target.resource_type,
         id=target.id,
         version_id=target.version_id,
-        query=tuple(parse_qsl(query, keep_blank_values=True)),
+        query=pairs(query),
         if_none_exist=asked.get("ifNoneExist"),
         prefer=request.prefer,
         agent=request.agent,
@@ -66,6 +68,7 @@ def _request(ctx: Context, request: FhirRequest, entry: Json) -> FhirRequest:
         made.if_none_match = version_ids(asked["ifNoneMatch"], "ifNoneMatch")
     if "ifModifiedSince" in asked:
         made.if_modified_since = date_interval(asked["ifModifiedSince"]).start
+    subset.check(made)
     _put_body(made, entry)
     return made
 
@@ -98,8 +101,8 @@ def _patch_document(resource: Json | None) -> Any:
 def success(request: FhirRequest, result: Result) -> Json:
     """The response entry of an interaction that went well."""
     entry: Json = {}
-    if _shows_resource(request, result):
-        entry["resource"] = result.resource
+    if result.resource is not None and _shows_resource(request):
+        entry["resource"] = subset.subset(request, result.resource)
     response: Json = {"status": STATUS[result.status]}
     if result.location is not None and request.interaction in {"create", "update", "patch"}:
         response["location"] = result.location
@@ -116,9 +119,7 @@ def success(request: FhirRequest, result: Result) -> Json:
 STATUS = {200: "200 OK", 201: "201 Created", 204: "204 No Content", 304: "304 Not Modified"}
 
 
-def _shows_resource(request: FhirRequest, result: Result) -> bool:
-    if result.resource is None:
-        return False
+def _shows_resource(request: FhirRequest) -> bool:
     if request.interaction in {"create", "update", "patch"}:
         return request.prefer.return_ == "representation"
     return True

@@ -12,7 +12,8 @@ from functools import cache
 from capability.table import TABLE
 from resources.outcome import bad_request, method_not_allowed, unknown_path, unknown_type
 
-ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+ID = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9\-.]{1,64}")
+"""Without `.` and `..`: in a URL these are steps, which clients take before they ask."""
 
 
 @dataclass(slots=True, frozen=True)

@@ -26,6 +26,7 @@ Start = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 async def running(mongod_uri: str, database: str, **settings: Any) -> AsyncIterator[httpx.AsyncClient]:
     """A server with these settings; a client whose base URL is the FHIR base."""
     listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as uvloop does, which `serve` runs on
     port = listener.getsockname()[1]
     chosen = Settings(mongodb_uri=SecretStr(mongod_uri), mongodb_database=database, port=port, **settings)
     config = uvicorn.Config(

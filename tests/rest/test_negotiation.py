@@ -123,9 +123,21 @@ def test_pretty() -> None:
 
 
 def test_the_fallback_never_fails() -> None:
-    assert negotiation.fallback([]) == Format(FHIR)
-    assert negotiation.fallback([("_format", "xml"), ("_pretty", "true")]) == Format(FHIR, pretty=True)
-    assert negotiation.fallback([("_pretty", "maybe")]) == Format(FHIR)
+    assert negotiation.fallback(b"") == Format(FHIR)
+    assert negotiation.fallback(b"_format=xml&_pretty=true&\xff%") == Format(FHIR, pretty=True)
+    assert negotiation.fallback(b"_pretty=maybe") == Format(FHIR)
+
+
+@pytest.mark.parametrize(
+    ("accept_encoding", "accepted"),
+    [
+        ("gzip", True), ("GZIP", True), ("deflate, gzip;q=0.5", True), ("x-gzip", True), ("*", True),
+        ("", False), ("identity", False), ("gzip;q=0", False), ("gzip;q=0, *", False), ("*;q=0", False),
+        ("br, deflate", False), ("gzipped", False), ("gzip;q=x", False),
+    ],
+)  # fmt: skip
+def test_gzip_only_for_who_accepts_it(accept_encoding: str, accepted: bool) -> None:
+    assert negotiation.accepts_gzip(accept_encoding) is accepted
 
 
 CHECKS = {

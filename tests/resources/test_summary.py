@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhir_server.rest import summary
-from fhir_server.rest.summary import SUBSETTED, apply_elements, apply_summary
-from resources import registry
+from resources import registry, summary
 from resources.outcome import FHIRError
+from resources.summary import SUBSETTED, apply_elements, apply_summary
 
 TAG = {"system": SUBSETTED["system"], "code": "SUBSETTED", "display": "subsetted"}
 PATIENT: dict[str, Any] = {
@@ -123,14 +122,14 @@ def test_choices_go_by_either_name(name: str) -> None:
 )
 def test_unknown_elements_are_400_and_named(names: list[str]) -> None:
     with pytest.raises(FHIRError, match=f"'{names[-1]}' is not an element at the top of Patient") as caught:
-        apply_elements(PATIENT, names)
+        summary.check_elements(names, ["Patient"])
     assert caught.value.status == 400
 
 
 @pytest.mark.parametrize("names", [[], [""], ["name", ""]])
 def test_blank_names_are_400(names: list[str]) -> None:
     with pytest.raises(FHIRError, match="Parameter '_elements'") as caught:
-        apply_elements(PATIENT, names)
+        summary.check_elements(names, ["Patient"])
     assert caught.value.status == 400
 
 
@@ -155,13 +154,19 @@ def test_bundles_are_kept_and_their_resources_cut() -> None:
     assert result["entry"][1]["resource"] == apply_elements(OBSERVATION, ["value"])
     assert result["entry"][2:] == bundle["entry"][2:]  # type: ignore[index]
     assert apply_summary(bundle, "data")["entry"][2]["resource"] == outcome
-    with pytest.raises(FHIRError, match="'nickname' is not an element at the top of Observation, Patient"):
-        apply_elements(bundle, ["birthDate", "nickname"])
     assert bundle == before
     assert apply_elements({"resourceType": "Bundle", "type": "searchset"}, ["nickname"]) == {
         "resourceType": "Bundle",
         "type": "searchset",
     }
+
+
+def test_a_bundle_that_was_asked_for_itself_is_cut_itself() -> None:
+    entry = {"resource": {**PATIENT, "id": "inside"}}
+    bundle = {"resourceType": "Bundle", "id": "b", "type": "collection", "language": "de", "entry": [entry]}
+    expected = {"resourceType": "Bundle", "id": "b", "meta": {"tag": [TAG]}, "type": "collection"}
+    assert apply_elements(bundle, ["type"], inside=False) == expected
+    assert "language" not in apply_summary(bundle, "true", inside=False)
 
 
 def test_a_part_of_a_part_is_marked_once() -> None:
@@ -184,6 +189,8 @@ def test_an_object_is_never_left_empty() -> None:
 def test_checks_before_anything_is_done() -> None:
     summary.check_summary("text")
     summary.check_elements(["name"], ["Patient", "Observation"])
+    with pytest.raises(FHIRError, match="'nickname' is not an element at the top of Observation, Patient"):
+        summary.check_elements(["birthDate", "nickname"], ["Patient", "Observation"])
     summary.check_elements(["name"], [])
     with pytest.raises(FHIRError, match="'name' is not an element at the top of Observation"):
         summary.check_elements(["name"], ["Observation"])

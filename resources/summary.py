@@ -49,8 +49,9 @@ def unknown_element(name: str, resource_types: Iterable[str]) -> FHIRError:
     return outcome.bad_parameter("_elements", f"'{name[:64]}' is not an element at the top of {where}")
 
 
-def apply_summary(resource: Json, mode: str) -> Json:
-    """The resource, or each resource in a Bundle, cut down to the mode and marked SUBSETTED; 400 for other modes.
+def apply_summary(resource: Json, mode: str, *, inside: bool = True) -> Json:
+    """The resource, or each resource in a Bundle (unless `inside` is false: then the Bundle itself), cut down to the
+    mode and marked SUBSETTED; 400 for other modes.
 
     `true`: summary elements and mandatory ones, at every level; `text`: narrative and mandatory elements; `data`:
     all but the narrative. The input stays as it is; the result shares its values.
@@ -61,16 +62,16 @@ def apply_summary(resource: Json, mode: str) -> Json:
     if mode == "false":
         return resource
     cut = {"true": _summary, "text": _text, "data": _data}[mode]
-    return _each(resource, cut)
+    return _each(resource, cut) if inside else _marked(cut(resource))
 
 
-def apply_elements(resource: Json, names: Sequence[str]) -> Json:
-    """The resource, or each resource in a Bundle, with only the named elements, the mandatory ones and what every part
-    keeps, marked SUBSETTED; 400 where a name is no element of any of them. Choices go by `value` or `valueQuantity`.
+def apply_elements(resource: Json, names: Sequence[str], *, inside: bool = True) -> Json:
+    """The resource, or each resource in a Bundle (unless `inside` is false: then the Bundle itself), with only the
+    named elements, the mandatory ones and what every part keeps, marked SUBSETTED. Choices go by `value` or
+    `valueQuantity`; `check_elements` says which names there are.
 
     http://hl7.org/fhir/R4/search.html#elements
     """
-    check_elements(names, _types(resource))
     wanted = set(names)
 
     def cut(one: Json) -> Json:
@@ -78,13 +79,7 @@ def apply_elements(resource: Json, names: Sequence[str]) -> Json:
             one, lambda member, element: element.name in wanted or member in wanted or element.min > 0
         )
 
-    return _each(resource, cut)
-
-
-def _types(resource: Json) -> set[str]:
-    if resource["resourceType"] != "Bundle":
-        return {resource["resourceType"]}
-    return {entry["resource"]["resourceType"] for entry in resource.get("entry", ()) if _is_cut(entry)}
+    return _each(resource, cut) if inside else _marked(cut(resource))
 
 
 def _is_cut(entry: Json) -> bool:
