@@ -22,6 +22,8 @@ from resources.reference import parse, parse_canonical
 IDENTIFIER = "identifier"
 VERSIONED = "versioned"
 
+_MOST_ADDRESSES = 10_000
+
 
 def index(type_name: str, value: Any, site: Site) -> list[str]:
     """The address of what a Reference, canonical, uri or resource stands for; none if it has no literal one."""
@@ -63,6 +65,9 @@ def condition(clause: Clause, site: Site) -> Condition:
             versioned.append(text)
         else:
             latest += _addresses(clause, text, site)
+    if len(latest) > _MOST_ADDRESSES:
+        text = f"its ids may be those of {len(_types(clause))} types each, too many to look for; say which, as Type/id"
+        raise outcome.bad_parameter(clause.name, text)
     if not versioned:
         return token.any_of(clause.field, latest)
     exact = token.any_of(f"{clause.field}:{VERSIONED}", versioned)

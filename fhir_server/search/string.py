@@ -29,6 +29,9 @@ _PARTS = {
     "HumanName": ("family", "given", "prefix", "suffix", "text"),
     "Address": ("line", "city", "district", "state", "postalCode", "country", "text"),
 }
+_LONGEST = 8 * 1024
+"""Single signs may stand for whole words; MongoDB takes no expression of more than 32 kB."""
+
 _SPACE = re.compile(r"\s+")
 
 
@@ -57,6 +60,10 @@ def _wanted(clause: Clause, text: str) -> str | Regex[str]:
         return f"{plain}{SEPARATOR}{text}"
     if not plain:
         raise outcome.bad_parameter(clause.name, "has nothing to look for but space and accents")
+    if len(plain.encode()) > _LONGEST:
+        raise outcome.bad_parameter(
+            clause.name, f"is longer than {_LONGEST} bytes once accents are taken apart"
+        )
     if clause.modifier == "contains":
         return Regex(re.escape(plain))
     return Regex(f"^{re.escape(plain)}")

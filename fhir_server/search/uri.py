@@ -16,9 +16,13 @@ from fhir_server.search.clauses import Clause
 from fhir_server.search.site import Condition, Site
 from fhir_server.search.token import any_of
 from fhir_server.search.values import unescape
+from resources import outcome
 from resources.reference import parse_canonical
 
 MODIFIERS = ("above", "below")
+
+_MOST_OF_ANCESTORS = 100_000
+"""Characters of all ancestors of a clause's URIs: their sum grows with the square of the number of segments."""
 
 
 def index(type_name: str, value: Any, site: Site) -> list[str]:
@@ -40,6 +44,8 @@ def condition(clause: Clause, site: Site) -> Condition:
             wanted.append(text)
         if clause.modifier == "below":
             wanted.append(Regex(f"^{re.escape(text.rstrip('/'))}/"))
+    if clause.modifier == "above" and sum(map(len, map(str, wanted))) > _MOST_OF_ANCESTORS:
+        raise outcome.bad_parameter(clause.name, "has too many, too long path segments")
     return any_of(clause.field, wanted)
 
 

@@ -89,6 +89,13 @@ def test_a_value_of_another_type_than_the_modifier_is_refused(observations: Shel
         observations.find(("subject:Patient", "Group/p1"))
 
 
+def test_ids_that_may_be_of_too_many_types_are_refused(observations: Shelf) -> None:
+    ids = ",".join(f"p{number}" for number in range(500))
+    assert observations.find(("subject", ids)) == ["absolute", "group", "relative", "versioned"]
+    with pytest.raises(FHIRError, match="'focus': its ids may be those of 148 types"):
+        observations.find(("focus", ids))
+
+
 def test_one_reference_is_one_value_whatever_its_form(observations: Shelf) -> None:
     """MongoDB cannot index two lists in one compound index, and codes are lists."""
     resource = about("Patient/p1/_history/2", identifier={"system": "urn:mrn", "value": "7"})

@@ -98,6 +98,20 @@ def test_a_string_of_nothing_is_refused_for_it_would_find_all(patients: Shelf, n
     assert refused.value.status == 400
 
 
+@pytest.mark.parametrize(
+    "text", ["a" * 8192, "." * 8192, "é" * 4096, "\U0001f600" * 2048, "(" * 8192, "\\E\\Q" * 2048]
+)
+@pytest.mark.parametrize("name", ["family", "family:contains", "family:exact"])
+def test_the_longest_strings_are_found(shelves: Mapping[str, Shelf], name: str, text: str) -> None:
+    assert shelves["Patient"].finds({"name": [{"family": text}]}, (name, text))
+
+
+def test_a_string_that_grows_too_long_is_refused(patients: Shelf) -> None:
+    with pytest.raises(FHIRError, match="'family': is longer than 8192 bytes") as refused:
+        patients.find(("family", "\ufdfa" * 2730))
+    assert refused.value.status == 400
+
+
 @pytest.mark.parametrize("modifier", ["text", "not", "above", "$regex"])
 def test_modifiers_that_are_not_supported_are_refused(patients: Shelf, modifier: str) -> None:
     with pytest.raises(FHIRError, match="Possible: :exact, :contains, :missing"):

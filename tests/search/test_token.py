@@ -92,6 +92,11 @@ def test_a_system_alone_is_a_range_of_the_index(observations: Shelf) -> None:
     assert '["http://loinc.org|", "http://loinc.org}")' in observations.stages(("code", f"{LOINC}|"))
 
 
+@pytest.mark.parametrize("system", ["a" * 8191, "(" * 8191, "\\a" * 4095, "é" * 4095])
+def test_the_longest_systems_are_found(shelves: Mapping[str, Shelf], system: str) -> None:
+    assert shelves["Observation"].finds(coded((system, "c")), ("code", f"{system}|"))
+
+
 @pytest.mark.parametrize("value", ["|", "a|b|c", "a,|"])
 def test_malformed_tokens_are_refused(observations: Shelf, value: str) -> None:
     with pytest.raises(FHIRError, match="'code'") as refused:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from resources.outcome import FHIRError
 from tests.search.conftest import Shelf
 
 
@@ -56,6 +57,18 @@ def test_uris(value_sets: Shelf, name: str, value: str, expected: list[str]) -> 
 @pytest.mark.parametrize("name", ["url", "url:below", "url:above"])
 def test_uris_are_found_in_the_index(value_sets: Shelf, name: str) -> None:
     assert "COLLSCAN" not in value_sets.stages((name, "http://acme.org/fhir"))
+
+
+@pytest.mark.parametrize("uri", ["http://a/" + "b" * 8183, "http://a.org" + "/b" * 200, "(" * 8192])
+@pytest.mark.parametrize("name", ["url", "url:below", "url:above"])
+def test_the_longest_uris_are_found(shelves: Mapping[str, Shelf], name: str, uri: str) -> None:
+    assert shelves["ValueSet"].finds({"url": uri}, (name, uri))
+
+
+def test_uris_with_more_ancestors_than_anyone_has_are_refused(value_sets: Shelf) -> None:
+    with pytest.raises(FHIRError, match="'url:above': has too many") as refused:
+        value_sets.find(("url:above", "http://a" + "/" * 8184))
+    assert refused.value.status == 400
 
 
 paths = st.lists(st.text(alphabet="ab.*(", min_size=1, max_size=3), max_size=4)
