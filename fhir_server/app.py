@@ -23,6 +23,7 @@ from fhir_server.audit.event import Source
 from fhir_server.audit.writer import AuditWriter
 from fhir_server.context import Context
 from fhir_server.rest.access_log import AccessLog
+from fhir_server.rest.docs_page import docs_route
 from fhir_server.rest.endpoint import FhirEndpoint
 from fhir_server.rest.health import health_routes
 from fhir_server.rest.metrics import Metrics, metrics_route
@@ -44,7 +45,7 @@ class Application(FastAPI):
     """
 
     def __init__(self, endpoint: FhirEndpoint, base_path: str, **settings: Any) -> None:
-        super().__init__(redoc_url=None, **settings)
+        super().__init__(docs_url=None, redoc_url=None, **settings)
         self._endpoint = endpoint
         self._base = base_path
         self._below = base_path + "/"
@@ -77,7 +78,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     document = openapi(base_url=settings.base_url, title=app.title, version=app.version)
     app.openapi = lambda: document  # type: ignore[method-assign]  # how FastAPI is given another document
-    app.router.routes += [*health_routes(store.ping), metrics_route(metrics)]
+    app.router.routes += [*health_routes(store.ping), metrics_route(metrics), docs_route(document)]
     return app
 
 
