@@ -15,12 +15,22 @@ _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
 def section(document: str, name: str) -> str:
-    """What stands between `<!-- name: begin … -->` and `<!-- name: end -->` in a document of the project."""
+    """What stands between `<!-- name: begin -->` and `<!-- name: end -->` in a document of the project."""
+    return _section(document, name)[1].strip("\n")
+
+
+def replace_section(document: str, name: str, content: str) -> None:
+    """Puts something else between the marks."""
     text = (ROOT / document).read_text()
-    pattern = rf"<!-- {name}: begin[^>]*-->\n(.*?)<!-- {name}: end -->"
-    found: list[str] = re.findall(pattern, text, re.DOTALL)
+    found = _section(document, name)
+    (ROOT / document).write_text(f"{text[: found.start(1)]}{content.strip(chr(10))}\n{text[found.end(1) :]}")
+
+
+def _section(document: str, name: str) -> re.Match[str]:
+    pattern = rf"<!-- {name}: begin -->\n(.*?)<!-- {name}: end -->"
+    found = list(re.finditer(pattern, (ROOT / document).read_text(), re.DOTALL))
     assert len(found) == 1, f"{document} has {len(found)} sections {name!r}"
-    return found[0].strip("\n")
+    return found[0]
 
 
 def blocks(text: str) -> list[tuple[str, str]]:

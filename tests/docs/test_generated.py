@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 import pytest
 
 from capability.tables import parameters_table, routes_table, search_table
 from fhir_server.settings import markdown
-from tests.docs.markdown import ROOT, section
+from tests.docs.markdown import replace_section, section
 
 CURATED = ("Patient", "Encounter", "Observation", "MedicationRequest", "AuditEvent")
 
@@ -28,16 +27,6 @@ def test_the_table_is_what_the_code_prints(document: str, name: str) -> None:
     )
 
 
-def write() -> None:
-    """Puts what the code prints into the documents."""
-    for (document, name), printed in SECTIONS.items():
-        path = ROOT / document
-        pattern = rf"(<!-- {name}: begin[^>]*-->\n).*?(<!-- {name}: end -->)"
-        table = printed().strip("\n")
-        path.write_text(
-            re.sub(pattern, lambda m: f"{m[1]}{table}\n{m[2]}", path.read_text(), flags=re.DOTALL)
-        )  # noqa: B023
-
-
 if __name__ == "__main__":
-    write()
+    for (document, name), printed in SECTIONS.items():
+        replace_section(document, name, printed())
