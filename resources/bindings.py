@@ -42,7 +42,7 @@ def _is_in(coding: Any, systems: Any) -> bool:
 
 
 def _choices(code: str, codes: frozenset[str]) -> str:
-    near = get_close_matches(code, sorted(codes), 1)
+    near = get_close_matches(code[:64], sorted(codes), 1)
     return _listed(sorted(codes)) + (f". Did you mean '{near[0]}'?" if near else "")
 
 

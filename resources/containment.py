@@ -53,7 +53,10 @@ def _is_certainly_right(resource: Json, children: list[Any]) -> bool:
     ids = {child["id"].encode(errors="replace") for child in children}
     if len(ids) < len(children) or any("contained" in child or "meta" in child for child in children):
         return False
-    return set(_FRAGMENT.findall(codec.encode(resource))) == ids
+    try:
+        return set(_FRAGMENT.findall(codec.encode(resource))) == ids
+    except UnicodeEncodeError:  # half of a surrogate pair, which is a fault for others to name
+        return False
 
 
 def _issue(code: str, path: str, text: str) -> Issue:

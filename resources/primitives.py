@@ -69,7 +69,7 @@ EXPECTED = {
 }
 
 _compiled = {name: re.compile(pattern) for name, pattern in PATTERNS.items()}
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 
 
 def fault(type_name: str, value: Any) -> str | None:
@@ -91,8 +91,8 @@ def fault(type_name: str, value: Any) -> str | None:
 
 
 def _text_fault(type_name: str, text: str) -> str | None:
-    if (control := _CONTROL.search(text)) is not None:
-        return f"the control character U+{ord(control[0]):04X} is not allowed in a string"
+    if (found := _NO_TEXT.search(text)) is not None:
+        return f"the character U+{ord(found[0]):04X} is not allowed in a string"
     if type_name in {"string", "markdown"}:
         return (
             f"{len(text)} characters are too long; at most {MAX_STRING}" if len(text) > MAX_STRING else None

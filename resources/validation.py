@@ -20,6 +20,9 @@ from resources.outcome import Issue
 Json = dict[str, Any]
 
 
+MAX_ISSUES = 1000
+"""Issues named for a body; errors come before warnings where there are more."""
+
 _EARLIEST_ZONE = dt.timezone(dt.timedelta(hours=14))
 
 
@@ -30,7 +33,8 @@ def validate(resource: Json, *, today: dt.date | None = None, entries: bool = Tr
     be registered there before the day begins here. `entries=False` leaves the contents of
     Bundle.entry.resource alone: the entries of a batch are judged one by one.
     """
-    return _judge(resource, today or dt.datetime.now(_EARLIEST_ZONE).date(), entries=entries)
+    issues = _judge(resource, today or dt.datetime.now(_EARLIEST_ZONE).date(), entries=entries)
+    return issues if len(issues) <= MAX_ISSUES else _worst(issues)
 
 
 def check(resource: Json, *, today: dt.date | None = None, entries: bool = True) -> list[Issue]:
@@ -39,6 +43,12 @@ def check(resource: Json, *, today: dt.date | None = None, entries: bool = True)
     if any(issue.severity in {"error", "fatal"} for issue in issues):
         raise outcome.invalid(issues)
     return issues
+
+
+def _worst(issues: list[Issue]) -> list[Issue]:
+    ordered = sorted(issues, key=lambda issue: issue.severity not in {"error", "fatal"})
+    text = f"Only {MAX_ISSUES} of {len(issues)} issues are listed"
+    return [*ordered[:MAX_ISSUES], Issue("information", "incomplete", text)]
 
 
 def _judge(resource: Json, today: dt.date, *, entries: bool, contained: bool = False) -> list[Issue]:

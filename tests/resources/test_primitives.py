@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resources import primitives
+from resources import primitives, registry
 from resources.codec import number
 
 GOOD = [
@@ -77,6 +78,7 @@ BAD = [
     ("positiveInt", 0),
     ("string", ""),
     ("string", "a\x01b"),
+    ("string", "\udfff"),
     ("string", None),
     ("string", "x" * (primitives.MAX_STRING + 1)),
     ("time", "24:00:00"),
@@ -125,3 +127,22 @@ def test_a_value_is_shown_short() -> None:
     assert primitives.shown("x" * 100) == f"'{'x' * 40}…'"
     values: list[Any] = [True, None, [], {}, number("1e3")]
     assert [primitives.shown(value) for value in values] == ["true", "null", "an array", "an object", "1e3"]
+
+
+@pytest.mark.parametrize("name", sorted(primitives.PATTERNS))
+def test_the_patterns_are_no_wider_than_the_published_ones(name: str) -> None:
+    published = registry.primitives()[name].regex
+    assert published is not None
+
+    @given(st.from_regex(primitives.PATTERNS[name], fullmatch=True))
+    def check(text: str) -> None:
+        assert re.fullmatch(published, text)
+
+    check()
+
+
+def test_the_ranges_are_the_published_ones() -> None:
+    for name, (low, high) in primitives.RANGES.items():
+        published = registry.primitives()[name]
+        assert (published.minimum, published.maximum) == (low, high)
+    assert registry.primitives()["string"].max_length == primitives.MAX_STRING

@@ -113,6 +113,24 @@ def test_check_gives_warnings_and_raises_errors() -> None:
     assert ruled.value.status == 422
 
 
+def test_of_very_many_issues_the_errors_are_listed_first() -> None:
+    plain = {"resourceType": "Basic", "code": {"text": "x"}}
+    issues = validation.validate(bundle(*[plain] * validation.MAX_ISSUES, {**plain, "foo": 1}))
+    assert issues[0].expression == (f"Bundle.entry[{validation.MAX_ISSUES}].resource.foo",)
+    assert len(issues) == validation.MAX_ISSUES + 1
+    assert issues[-1].code == "incomplete"
+
+
+def test_half_a_surrogate_pair_is_refused() -> None:
+    child = {**ORGANIZATION, "id": "\ud800"}
+    found = places(patient(contained=[child], managingOrganization={"reference": "#\ud800"}))
+    assert ("value", "Patient.contained[0].id") in found
+
+
+def test_text_too_long_for_comparing_is_answered_at_once() -> None:
+    assert places(patient(gender="x" * 1_000_000)) == [("code-invalid", "Patient.gender")]
+
+
 JSON = st.recursive(
     st.none()
     | st.booleans()
