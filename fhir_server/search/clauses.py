@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from capability.table import SEARCHABLE_TYPES
+from capability.table import SEARCHABLE_TYPES, TABLE
 from fhir_server.search.values import split_or
 from resources import outcome
 from resources.search_parameters import SearchParameter, parameters
@@ -175,9 +175,8 @@ def _parameter(resource_type: str, name: str, *, lenient: bool) -> SearchParamet
     if code in LATER:
         refusal = outcome.not_supported(f"Parameter '{name}': this server does not support {code} yet")
     elif parameter is None:
-        possible = sorted(
-            {*_CONTROL, *PRESENTATION, *(each for each in known if each not in LATER)} - {"_cursor"}
-        )
+        claimed = {each.code for each in TABLE.search_parameters(resource_type)}
+        possible = claimed | PRESENTATION | _CONTROL - {"_cursor"}
         refusal = outcome.unknown_parameter(name, possible, resource_type)
     elif "." in name:
         refusal = outcome.not_supported(
