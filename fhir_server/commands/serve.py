@@ -140,8 +140,8 @@ def _config(settings: Settings, factory: Any) -> uvicorn.Config:
         proxy_headers=False,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=settings.shutdown_timeout_seconds,
-        # A worker that is busy with one large body is not dead.
-        timeout_worker_healthcheck=30,
+        # A worker that is busy with one large body is not dead; one that was killed is noticed within this time.
+        timeout_worker_healthcheck=10,
     )
 
 

@@ -82,7 +82,7 @@ def refused(*arguments: str | Path, **environment: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
-def wait_until(condition: Any, seconds: float = 20) -> None:
+def wait_until(condition: Any, seconds: float = 40) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
