@@ -59,7 +59,7 @@ def _judge(resource: Json, today: dt.date, *, entries: bool, contained: bool = F
         return issues
     if not contained and (examined.fragments or "contained" in resource):
         issues += containment.faults(resource)
-    issues += _constraints(resource, broken=bool(issues))
+    issues += invariants.violations(resource)
     issues += business_rules.faults(resource, today)
     for i, inner in _objects(resource.get("contained")):
         found = _judge(inner, today, entries=entries, contained=True)
@@ -67,16 +67,6 @@ def _judge(resource: Json, today: dt.date, *, entries: bool, contained: bool = F
     for path, inner in _inside(resource, entries=entries):
         issues += [issue.within(path) for issue in _judge(inner, today, entries=True)]
     return issues
-
-
-def _constraints(resource: Json, *, broken: bool) -> list[Issue]:
-    """The constraints not met; in a resource with structural faults as far as they can be judged."""
-    if not broken:
-        return invariants.violations(resource)
-    try:
-        return invariants.violations(resource)
-    except Exception:
-        return []  # constraints expect a sound structure; its faults are reported already
 
 
 def _inside(resource: Json, *, entries: bool) -> Iterator[tuple[str, Json]]:

@@ -81,7 +81,7 @@ def mutated(original: Json, rng: random.Random) -> Json:
         holder["_" + key] = rng.choice([*_RUBBISH, {"id": "x"}, [{"id": "x"}]])
     elif kind == 3:
         holder[key] = [holder[key]]
-    elif kind == 4 and isinstance(holder[key], list):
+    elif kind == 4 and isinstance(holder[key], list) and holder[key]:
         holder[key] = holder[key][0]
     else:
         holder[key] = rng.choice(_RUBBISH)

@@ -40,6 +40,7 @@ def test_allowed(content: Any) -> None:
         ("", "not well-formed"),
         (div("<p>"), "not well-formed"),
         (div("&nothing;"), "not well-formed"),
+        (div("\ud800"), "not well-formed"),
         (div("x") + "<p/>", "not well-formed"),
         ("<div>x</div>", "namespace"),
         (f"<p {NS}>x</p>", "outermost"),

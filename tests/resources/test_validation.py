@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resources import codec, validation
+from resources import codec, registry, validation
 from resources.outcome import FHIRError
+from tests.resources.generated import mutated, resource
 
 ORGANIZATION = {"resourceType": "Organization", "id": "o", "name": "Ward"}
 NARRATIVE = {"status": "generated", "div": '<div xmlns="http://www.w3.org/1999/xhtml">x</div>'}
@@ -155,3 +157,14 @@ def test_any_json_gets_issues_never_a_fault_of_ours(holder: Any, value: Any) -> 
     name, element = holder
     issues = validation.validate({"resourceType": name, element: value})
     codec.encode([issue.to_json() for issue in issues])
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(sorted(registry.resource_types())), st.integers(0, 2**32))
+def test_a_resource_with_several_defects_gets_issues_never_a_fault_of_ours(name: str, seed: int) -> None:
+    rng = random.Random(seed)
+    changed = resource(name, rng)
+    for _ in range(3):
+        if len(changed) > 1:
+            changed = mutated(changed, rng)
+    codec.encode([issue.to_json() for issue in validation.validate(changed)])

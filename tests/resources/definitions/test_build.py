@@ -1,6 +1,12 @@
 from __future__ import annotations
 
+import io
+import json
+import tarfile
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from resources import definitions
 from resources.definitions import build, searching, structures, terminology
@@ -93,6 +99,30 @@ def test_value_sets_are_expanded() -> None:
         "http://open": {"urn:ietf:bcp:47": None},
         "http://under-a": {"http://s": ["b"], "http://t": ["d"]},
     }
+
+
+def test_a_filter_that_is_not_understood_is_no_guess() -> None:
+    system = {"url": "http://s", "content": "complete", "concept": [{"code": "a"}]}
+    include = {"system": "http://s", "filter": [{"property": "concept", "op": "regex", "value": "a"}]}
+    with pytest.raises(ValueError, match="regex"):
+        terminology.table(["http://v"], [{"url": "http://v", "compose": {"include": [include]}}], [system])
+
+
+def test_the_script_writes_every_table(tmp_path: Path) -> None:
+    package = tmp_path / "package.tgz"
+    content = json.dumps({**structure("Thing"), "resourceType": "StructureDefinition"}).encode()
+    with tarfile.open(package, "w:gz") as archive:
+        member = tarfile.TarInfo("package/StructureDefinition-Thing.json")
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+        archive.addfile(tarfile.TarInfo("package/package.json"))
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    build.main([str(package), str(folder)])
+    assert {file.stem for file in folder.iterdir()} == {
+        file.stem for file in definitions.FOLDER.glob("*.json")
+    }
+    assert list(json.loads((folder / "structures.json").read_text())["types"]) == ["Thing"]
 
 
 def test_search_parameters_without_base_and_examples_are_left_out() -> None:
