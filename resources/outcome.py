@@ -8,11 +8,14 @@ http://hl7.org/fhir/R4/operationoutcome.html, http://hl7.org/fhir/R4/http.html#S
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 Outcome = dict[str, Any]
+
+_NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,8 @@ class Issue:
     expression: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        issue: dict[str, Any] = {"severity": self.severity, "code": self.code, "diagnostics": self.diagnostics}
+        text = _NO_TEXT.sub("\N{REPLACEMENT CHARACTER}", self.diagnostics)  # it may quote what a client sent
+        issue: dict[str, Any] = {"severity": self.severity, "code": self.code, "diagnostics": text}
         if self.expression:
             issue["expression"] = list(self.expression)
         return issue
@@ -119,7 +123,9 @@ def gone(resource_type: str, logical_id: str, version: int, when: str) -> FHIREr
 
 
 def unknown_path(path: str) -> FHIRError:
-    return error(404, "not-found", f"Nothing answers at '{path[:200]}'. See metadata for what this server does")
+    return error(
+        404, "not-found", f"Nothing answers at '{path[:200]}'. See metadata for what this server does"
+    )
 
 
 def method_not_allowed(method: str, where: str, allowed: Sequence[str]) -> FHIRError:
@@ -128,12 +134,16 @@ def method_not_allowed(method: str, where: str, allowed: Sequence[str]) -> FHIRE
 
 
 def not_acceptable(asked: str) -> FHIRError:
-    text = f"'{asked[:200]}' cannot be produced. This server answers application/fhir+json or application/json"
+    text = (
+        f"'{asked[:200]}' cannot be produced. This server answers application/fhir+json or application/json"
+    )
     return error(406, "not-supported", text)
 
 
 def unsupported_media_type(got: str, expected: str) -> FHIRError:
-    return error(415, "not-supported", f"Content-Type '{got[:200]}' is not understood here. Expected: {expected}")
+    return error(
+        415, "not-supported", f"Content-Type '{got[:200]}' is not understood here. Expected: {expected}"
+    )
 
 
 def conflict(text: str, *, retry_after: int | None = None) -> FHIRError:

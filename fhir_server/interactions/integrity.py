@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from resources.outcome import FHIRError, Issue, conflict
-from resources.registry import is_resource
+from resources.reference import Reference, parse
 from resources.search_parameters import parameters
 
 if TYPE_CHECKING:
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from resources.codec import Json
 
 
-def literal_references(value: Any, path: str) -> Iterator[tuple[str, str, str]]:
-    """(type, id, expression) of each relative literal reference in a resource."""
+def literal_references(value: Any, path: str) -> Iterator[tuple[Reference, str]]:
+    """Each reference in a resource that names another by type and id, with its expression."""
     if isinstance(value, dict):
         for name, member in value.items():
             here = f"{path}.{name}"
             if name == "reference" and isinstance(member, str):
-                target = _target(member)
-                if target is not None:
-                    yield *target, here
+                reference = parse(member)
+                if reference.id is not None:
+                    yield reference, here
             elif isinstance(member, dict | list):
                 yield from literal_references(member, here)
     elif isinstance(value, list):
@@ -37,27 +37,23 @@ def literal_references(value: Any, path: str) -> Iterator[tuple[str, str, str]]:
             yield from literal_references(member, f"{path}[{position}]")
 
 
-def _target(reference: str) -> tuple[str, str] | None:
-    parts = reference.split("/")
-    if len(parts) in {2, 4} and is_resource(parts[0]):
-        return parts[0], parts[1]
-    return None
-
-
 def lock_keys(resource: Json) -> list[str]:
-    """The locks a write of `resource` holds under referential integrity: one for each target."""
-    return [
-        f"reference {kind}/{id_}" for kind, id_, _ in literal_references(resource, resource["resourceType"])
-    ]
+    """The locks a write of `resource` holds under referential integrity: one for each target. Those that look
+    the same on another server hold the same lock, which does no harm.
+    """
+    found = literal_references(resource, resource["resourceType"])
+    return [f"reference {reference.type}/{reference.id}" for reference, _ in found]
 
 
-async def check_targets(unit: Unit, resource: Json) -> None:
-    """Raises a 422 that names every reference whose target does not exist or is deleted."""
+async def check_targets(unit: Unit, resource: Json, base_url: str) -> None:
+    """Raises a 422 that names every reference to this server whose target does not exist or is deleted."""
     wanted: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for kind, logical_id, expression in literal_references(resource, resource["resourceType"]):
-        if (kind, logical_id) != (resource["resourceType"], resource["id"]) and not unit.stages(
-            kind, logical_id
-        ):
+    for reference, expression in literal_references(resource, resource["resourceType"]):
+        target = reference.relative_to(base_url)
+        if not target.is_local or target.address == f"{resource['resourceType']}/{resource['id']}":
+            continue
+        kind, logical_id = str(target.type), str(target.id)
+        if not unit.stages(kind, logical_id):
             wanted[kind][logical_id].append(expression)
     issues = []
     for kind, ids in wanted.items():

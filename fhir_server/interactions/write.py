@@ -43,7 +43,7 @@ def stage_version(
     moment = after(previous)
     whole = stamped(resource, logical_id, version, moment)
     if ctx.settings.referential_integrity:
-        unit.expect(partial(integrity.check_targets, unit, whole))
+        unit.expect(partial(integrity.check_targets, unit, whole, ctx.base_url))
     values = search_document(whole, ctx.site)
     stored = document(whole, values, moment)
     if put and previous is None:

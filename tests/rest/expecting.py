@@ -23,7 +23,7 @@ def refused(response: httpx.Response, status: int, *, says: str = "", at: str | 
     assert response.headers["x-request-id"]
     outcome = body(response)
     assert outcome["resourceType"] == "OperationOutcome"
-    assert validation.validate(outcome) == []
+    validation.check(outcome)
     assert "Traceback" not in response.text
     assert any(issue["severity"] in {"error", "fatal"} for issue in outcome["issue"])
     assert all(issue["diagnostics"].strip() for issue in outcome["issue"])
