@@ -173,8 +173,12 @@ def _is_ready(settings: Settings) -> bool:
 def _ending_signals() -> Iterator[None]:
     """SIGTERM and SIGHUP end the process as Ctrl-C does: through every `finally`, with exit code 0."""
 
-    def end(_number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(0)
+    def end(number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            # A closed terminal. While uvicorn runs, SIGTERM is what it knows.
+            signal.raise_signal(signal.SIGTERM)
+        else:
+            raise SystemExit(0)
 
     before = {number: signal.signal(number, end) for number in _ENDING}
     try:
