@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from fhir_server.commands.load import load
 from fhir_server.commands.serve import serve
 
 app = typer.Typer(
@@ -14,6 +15,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(serve)
+app.command()(load)
 
 
 @app.callback()

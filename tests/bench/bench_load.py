@@ -89,7 +89,15 @@ def main() -> None:
         uri = mongod.start()
         try:
             began = time.perf_counter()
-            command = [sys.executable, "-m", "fhir_server.cli", "load", "--workers", str(chosen.workers), folder]
+            command = [
+                sys.executable,
+                "-m",
+                "fhir_server.cli",
+                "load",
+                "--workers",
+                str(chosen.workers),
+                folder,
+            ]
             subprocess.run(command, check=True, env={**os.environ, "FHIR_SERVER_MONGODB_URI": uri})
             seconds = time.perf_counter() - began
             ours, theirs = os.times(), psutil.Process(mongod.pid).cpu_times()

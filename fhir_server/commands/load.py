@@ -1,0 +1,238 @@
+"""`fhir-server load`: files into the database, through the same door and by the same rules as REST.
+
+What was loaded is marked in the transaction that writes it, by its content: the same command again after an
+interruption goes on where it stopped, and each resource is there once.
+
+Order: first every batch Bundle (registries of organizations and practitioners come as such), then everything
+else, then once more, as long as that helps, what was refused because something it refers to was missing.
+Within each of the three all is concurrent, in several processes.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+from fhir_server import log
+from fhir_server.commands.load_abandoned import end_abandoned
+from fhir_server.commands.load_packages import Package, Packages
+from fhir_server.commands.load_piece import Failure, Outcome
+from fhir_server.commands.load_pool import Pool, PoolError
+from fhir_server.commands.load_report import Report
+from fhir_server.commands.serve import fail, read_settings
+from fhir_server.settings import Settings
+from fhir_server.store.mongod import EmbeddedMongod
+from fhir_server.store.mongod_binary import MongodError
+from fhir_server.store.mongod_folder import running_uri
+from importers.files import Refused, Skipped, Source, sources
+from importers.ndjson import Reader
+
+WORTH_A_WORKER = 512 * 1024
+"""Bytes to load for which one more process is started: it takes about a second"""
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_INTERRUPTED = 130
+
+
+def load(  # noqa: PLR0917  they are options, given by name
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PATH...",
+            help="Files (.json, .ndjson, .jsonl, each also as .gz), .zip archives, and folders of such.",
+            show_default=False,
+        ),
+    ],
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Processes; default: one for each core.")
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Load also what was loaded before.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only validate; no database is needed.")] = False,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder of the embedded MongoDB.")] = None,
+    mongodb_uri: Annotated[
+        str | None, typer.Option(help="A replica set or sharded cluster instead of the embedded MongoDB.")
+    ] = None,
+    base_url: Annotated[
+        str | None, typer.Option(help="FHIR base URL of the server that will serve it.")
+    ] = None,
+) -> None:
+    """Load Bundles, resources and NDJSON. The same command again resumes; exit code 1 if anything failed."""
+    settings = read_settings(data_dir=data_dir, mongodb_uri=mongodb_uri, base_url=base_url)
+    log.configure("ERROR" if settings.log_level == "ERROR" else "WARNING", settings.log_format)
+    report = Report(dry_run=dry_run)
+    found = _found(paths, report)
+    if found:
+        run = _Run(found, report)
+        count = min(workers or os.cpu_count() or 1, 1 + run.size // WORTH_A_WORKER)
+        salt = f"{secrets.token_hex(8)}." if again else ""
+        if dry_run:
+            run.perform(Pool(settings, count, dry_run=True), lambda: None)
+        else:
+            with _database(settings) as connected:
+                uri = connected.mongodb_uri.get_secret_value()
+                run.perform(Pool(connected, count, salt=salt), lambda: end_abandoned(uri))
+        report.summary()
+        if run.interrupted:
+            typer.secho(f"Interrupted ({run.interrupted}). The same command again loads the rest.", err=True)
+            raise typer.Exit(_INTERRUPTED)
+    else:
+        report.summary()
+    if report.failed:
+        raise typer.Exit(1)
+
+
+def _found(paths: Sequence[Path], report: Report) -> list[Source]:
+    found: list[Source] = []
+    for each in sources(paths):
+        if isinstance(each, Refused):
+            report.refuse(each)
+        elif isinstance(each, Skipped):
+            report.skipped.append(each.name)
+        else:
+            found.append(each)
+    return found
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[Settings]:
+    """The settings with a MongoDB that answers: the one they name, that of a running server, or one of our own."""
+    if settings.mongodb_uri.get_secret_value():
+        _check(settings)
+        yield settings
+        return
+    try:
+        running = running_uri(settings.data_dir)
+        if running is not None:
+            yield settings.with_changes(mongodb_uri=running)
+            return
+        mongod = EmbeddedMongod(
+            settings.data_dir, cache_mb=settings.embedded_cache_mb, port=settings.embedded_port
+        )
+        with _deaf():
+            uri = mongod.start()
+        try:
+            yield settings.with_changes(mongodb_uri=uri)
+        finally:
+            with _deaf():
+                mongod.stop()
+    except MongodError as error:
+        fail(str(error))
+
+
+def _check(settings: Settings) -> None:
+    """A wrong address is told at once, not when every worker has waited for it."""
+    try:
+        uri = settings.mongodb_uri.get_secret_value()
+        with MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=5000) as client:
+            client.admin.command("ping")
+    except PyMongoError as error:
+        # Its text would name hosts, and may quote the connection string.
+        fail(f"MongoDB cannot be reached at FHIR_SERVER_MONGODB_URI: {type(error).__name__}.")
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Ctrl-C in here must not leave a mongod behind."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in _ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Run:
+    """One load: three rounds through the sources with one pool of workers."""
+
+    def __init__(self, found: Sequence[Source], report: Report) -> None:
+        with Reader() as reader:
+            batches = [source for source in found if reader.begins_batch(source)]
+        first = set(batches)
+        self._rounds = [batches, [source for source in found if source not in first]]
+        self._report = report
+        self._missing: dict[str, list[Failure]] = {}
+        self._ended: str | None = None
+        self.size = sum(source.size for source in found)
+
+    @property
+    def interrupted(self) -> str | None:
+        """Why it ended early, or None."""
+        return self._ended
+
+    def perform(self, pool: Pool, clear: Callable[[], None]) -> None:
+        """Loads everything; ends early at a signal, or when the database does not come back.
+
+        `clear` is called when what a killed load left behind may stand in the way.
+        """
+        try:
+            with self._signals(pool), self._report.running(self.size):
+                clear()
+                self._once(pool, self._report.refuse)
+                helped = True
+                while self._missing and helped and not self._ended:
+                    clear()
+                    helped = self._again(pool)
+        except PoolError as error:
+            self._end("the workers cannot work", pool)
+            self._report.say(str(error))
+        except KeyboardInterrupt:
+            self._report.say("Not waiting for what was under way.")
+        finally:
+            pool.close(kill=self._ended is not None)
+            for failures in self._missing.values():
+                self._report.add(Outcome(failures=failures))
+
+    def _once(self, pool: Pool, refuse: Any) -> None:
+        with Reader() as reader:
+            packages = Packages(reader, refuse)
+            for each in self._rounds:
+                for package, outcome in pool.perform(packages.of(each)):
+                    self._take(package, outcome, pool)
+
+    def _again(self, pool: Pool) -> bool:
+        """What was missing something, once more; whether that helped."""
+        before, self._missing = self._missing, {}
+        self._report.say(f"Trying {len(before):,} again: what they refer to may be there by now.")
+        with Reader() as reader:
+            packages = Packages(reader, lambda _refused: None)
+            for package, outcome in pool.perform(packages.of([s for r in self._rounds for s in r], before)):
+                self._take(package, outcome, pool)
+        return len(self._missing) < len(before)
+
+    def _take(self, package: Package, outcome: Outcome, pool: Pool) -> None:
+        for failure in [failure for failure in outcome.failures if failure.again]:
+            outcome.failures.remove(failure)
+            self._missing.setdefault(failure.key, []).append(failure)
+        self._report.add(outcome)
+        self._report.advance(package.size)
+        if outcome.away:
+            self._end("MongoDB did not come back", pool)
+
+    def _end(self, why: str, pool: Pool) -> None:
+        self._ended = why
+        pool.stop()
+
+    @contextmanager
+    def _signals(self, pool: Pool) -> Iterator[None]:
+        """The first Ctrl-C lets what is under way finish, the second does not."""
+
+        def end(number: int, _frame: FrameType | None) -> None:
+            if self._ended:
+                raise KeyboardInterrupt
+            self._end(signal.Signals(number).name, pool)
+
+        before = {number: signal.signal(number, end) for number in _ENDING}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
