@@ -35,6 +35,10 @@ from resources.outcome import FHIRError
 PATIENCE = 30
 """Seconds to wait for MongoDB when the server starts"""
 
+HEARTBEAT, SILENCE = 2, 4
+"""Seconds between two signs of life of MongoDB, and how long one may be late: then it counts as hung, and
+what waits for it is answered with 503. The event loop itself must never be busy that long."""
+
 log = structlog.get_logger()
 
 
@@ -87,6 +91,8 @@ def open_store(settings: Settings) -> Store:
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
         settings.mongodb_uri.get_secret_value(),
         serverSelectionTimeoutMS=round(settings.mongodb_timeout_seconds * 1000),
+        heartbeatFrequencyMS=HEARTBEAT * 1000,
+        connectTimeoutMS=SILENCE * 1000,
         maxPoolSize=settings.mongodb_pool_size,
         tz_aware=True,
     )

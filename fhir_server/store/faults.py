@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import structlog
 from bson.errors import InvalidDocument
 from pymongo.errors import (
     BulkWriteError,
@@ -19,15 +20,22 @@ from pymongo.errors import (
 
 from resources.outcome import FHIRError, too_costly, too_large, unavailable, unprocessable
 
+log = structlog.get_logger()
+
 
 class WriteConflict(Exception):
     """Another write came first: nothing was written, start again from reading."""
 
 
+class Away(FHIRError):
+    """503: MongoDB cannot be reached, or was lost on the way. To try again at once would only take longer."""
+
+
 TOO_LARGE_DOCUMENT = {10334, 17280, 17419, 17420}
 TOO_LARGE_TRANSACTION = {257, 290, 388}
 """TransactionTooLarge, TransactionExceededLifetimeLimitSeconds, TransactionTooLargeForCache"""
-CONFLICT = {112, 11000, 251, 246, 24}
+DUPLICATE_KEY = 11000
+CONFLICT = {112, DUPLICATE_KEY, 251, 246, 24}
 """WriteConflict, DuplicateKey, NoSuchTransaction, SnapshotUnavailable, LockTimeout"""
 TOO_DEEP = {15}
 """Overflow: nested too deeply"""
@@ -43,6 +51,9 @@ def translated(fault: BaseException) -> BaseException:
         return unprocessable(f"The resource cannot be stored: {str(fault)[:200]}", code="value")
     if not isinstance(fault, PyMongoError):
         return fault
+    # First: after a lost commit nothing else can be said, whatever the error is.
+    if fault.has_error_label("UnknownTransactionCommitResult"):
+        return in_doubt()
     if isinstance(fault, OperationFailure):
         return _operation_failure(fault)
     if isinstance(fault, ConnectionFailure):
@@ -74,9 +85,32 @@ def _operation_failure(fault: OperationFailure) -> BaseException:
 
 
 def away() -> FHIRError:
-    return unavailable(
-        "The database cannot be reached at the moment; nothing was answered or changed. Try again"
+    return _away("The database cannot be reached at the moment; nothing was answered or changed. Try again")
+
+
+def in_doubt() -> FHIRError:
+    return _away(
+        "The database was lost while it made a write durable, so that the write may or may not have been done. "
+        "Look what is there before you repeat it"
     )
+
+
+def refused(fault: BaseException) -> FHIRError:
+    """For an AuditEvent that cannot be written though MongoDB is there: without it the access must not be."""
+    log.error("audit_refused", error=type(fault).__name__, code=getattr(fault, "code", None))
+    return unavailable("The audit trail cannot be written; without it nothing is answered or changed")
+
+
+def only_duplicates(fault: BaseException) -> bool:
+    """Whether all that is wrong with an insert is that the documents are there already."""
+    if not isinstance(fault, BulkWriteError) or fault.details["writeConcernErrors"]:
+        return False
+    return {error["code"] for error in fault.details["writeErrors"]} == {DUPLICATE_KEY}
+
+
+def _away(text: str) -> Away:
+    fault = unavailable(text)
+    return Away(fault.status, fault.issues, fault.headers)
 
 
 @contextmanager

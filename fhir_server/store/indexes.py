@@ -41,20 +41,26 @@ class Collections:
     def __init__(self, database: AsyncDatabase[Document]) -> None:
         self._database = database
         self._ready: set[str] = set()
-        self._making = asyncio.Lock()
+        self._making: dict[str, asyncio.Task[None]] = {}
 
     async def ensure(self, resource_type: str) -> None:
+        """Returns when the collections of a type are there; one attempt is that of all who wait for it."""
         if resource_type in self._ready:
             return
-        async with self._making:
-            if resource_type in self._ready:
-                return
-            if resource_type == DONE:
-                await self._make(DONE, [])
-            else:
-                await self._make(resource_type, self._current_indexes(resource_type))
-                await self._make(resource_type + HISTORY, [_BY_TIME])
-            self._ready.add(resource_type)
+        making = self._making.get(resource_type)
+        if making is None:
+            making = asyncio.get_running_loop().create_task(self._make_all(resource_type))
+            self._making[resource_type] = making
+            making.add_done_callback(lambda _: self._making.pop(resource_type))
+        await asyncio.shield(making)
+
+    async def _make_all(self, resource_type: str) -> None:
+        if resource_type == DONE:
+            await self._make(DONE, [])
+        else:
+            await self._make(resource_type, self._current_indexes(resource_type))
+            await self._make(resource_type + HISTORY, [_BY_TIME])
+        self._ready.add(resource_type)
 
     def forget(self) -> None:
         """The database may be another one now: look again before the next write."""

@@ -12,17 +12,16 @@ from datetime import timedelta
 from pymongo import AsyncMongoClient, ReplaceOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.read_concern import ReadConcern
-from pymongo.write_concern import WriteConcern
 
 from fhir_server.store.coalesce import Coalescer
 from fhir_server.store.documents import Document, now, superseded
-from fhir_server.store.faults import WriteConflict, faults, translated
+from fhir_server.store.faults import Away, WriteConflict, faults, only_duplicates, refused, translated
 from fhir_server.store.indexes import HISTORY, Collections
 from fhir_server.store.locks import KeyedLocks
+from fhir_server.store.reach import Reach
+from fhir_server.store.session import DURABLE, Transactions
 from fhir_server.store.unit import AUDIT, Unit, Write
-from resources.outcome import FHIRError
 
-DURABLE = WriteConcern(w="majority", j=True)
 LOCKS = "_locks"
 SERVER = "_server"
 LOCK_LIFE = timedelta(hours=1)
@@ -41,6 +40,8 @@ class Store:
         self._appends = Coalescer[Sequence[Document], None](self._append_batch, most=256, lanes=2)
         self._commits = Coalescer[Unit, None](self._commit_batch, most=64, lanes=2)
         self._keyed = KeyedLocks()
+        self._reach = Reach(client)
+        self._transactions = Transactions(client, self._reach)
 
     async def ping(self) -> None:
         """Raises a 503 FHIRError while MongoDB does not answer."""
@@ -75,7 +76,7 @@ class Store:
         max_time_ms: int | None = None,
     ) -> list[Document]:
         """Documents of a collection (a resource type, or its history) that match a Mongo filter."""
-        with faults():
+        with self._reach.asking():
             cursor = self.collections.collection(name).find(
                 filter_,
                 projection,
@@ -89,14 +90,14 @@ class Store:
         return found
 
     async def count(self, name: str, filter_: Document, *, max_time_ms: int | None = None) -> int:
-        with faults():
+        with self._reach.asking():
             options = {} if max_time_ms is None else {"maxTimeMS": max_time_ms}
             counted: int = await self.collections.collection(name).count_documents(filter_, **options)
         return counted
 
     async def stored_types(self) -> list[str]:
         """The resource types of which anything is or was stored, sorted."""
-        with faults():
+        with self._reach.asking():
             names = await self.database.list_collection_names()
         return sorted(name for name in names if name[:1].isupper() and not name.endswith(HISTORY))
 
@@ -115,15 +116,13 @@ class Store:
         if not transaction:
             yield Unit(self)
             return
-        with faults():
+        with self._reach.asking():
             for resource_type in types:
                 await self.collections.ensure(resource_type)
         keys = sorted({hashlib.sha256(lock.encode()).hexdigest() for lock in locks})
-        async with self._keyed.hold(keys), self.client.start_session() as session:
-            with faults():
-                async with await session.start_transaction(ReadConcern("snapshot"), DURABLE):
-                    await self._lock(keys, session)
-                    yield Unit(self, session)
+        async with self._keyed.hold(keys), self._transactions.begin() as session:
+            await self._lock(keys, session)
+            yield Unit(self, session)
 
     async def _lock(self, keys: Sequence[str], session: AsyncClientSession) -> None:
         """Touches a document for each key: of two transactions that do, one ends in a write conflict."""
@@ -134,13 +133,13 @@ class Store:
 
     async def prepare(self) -> None:
         """Makes what every server needs before its first request."""
-        with faults():
+        with self._reach.asking():
             await self.database[LOCKS].create_index("until", expireAfterSeconds=0)
             await self.collections.ensure(AUDIT)
 
     async def secret(self, proposal: bytes) -> bytes:
         """The secret that all servers on this database share; the first one's proposal."""
-        with faults():
+        with self._reach.asking():
             kept = await self.database[SERVER].find_one_and_update(
                 {"_id": "secret"}, {"$setOnInsert": {"value": proposal}}, upsert=True, return_document=True
             )
@@ -148,19 +147,28 @@ class Store:
         return bytes(kept["value"])
 
     async def append(self, events: Sequence[Document]) -> None:
-        """Stores AuditEvents of accesses that wrote nothing; returns when they are durable."""
+        """Stores AuditEvents of accesses that wrote nothing; returns when they are durable, or raises a 503."""
         await self._appends.submit(events)
 
-    async def _append_batch(self, batches: Sequence[Sequence[Document]]) -> list[None]:
-        with faults():
+    async def _append_batch(self, batches: Sequence[Sequence[Document]]) -> Sequence[BaseException | None]:
+        try:
+            self._reach.check()
             await self.collections.ensure(AUDIT)
             events = [event for batch in batches for event in batch]
             await self.collections.collection(AUDIT).insert_many(events, ordered=False)
+        except Exception as fault:
+            meant = translated(fault)
+            if isinstance(meant, Away):
+                return [meant] * len(batches)
+            if len(batches) > 1:
+                return [(await self._append_batch([batch]))[0] for batch in batches]
+            # An event has an id of its own: one that is there already is the same event.
+            return [None if only_duplicates(fault) else refused(fault)]
         return [None] * len(batches)
 
     async def commit_grouped(self, unit: Unit) -> None:
         """Commits a unit together with those of other requests."""
-        await self._commits.submit(unit)
+        await self._commits.settle(unit)
 
     async def _commit_batch(self, units: Sequence[Unit]) -> Sequence[BaseException | None]:
         """One transaction for all; when it fails each unit gets one of its own, so that one bad does no harm."""
@@ -169,7 +177,7 @@ class Store:
         except Exception as fault:
             meant = translated(fault)
             # After a lost connection nobody knows what was committed: to try again could write twice.
-            if len(units) == 1 or (isinstance(meant, FHIRError) and meant.status == 503):
+            if len(units) == 1 or isinstance(meant, Away):
                 return [meant] * len(units)
             return [(await self._commit_batch([unit]))[0] for unit in units]
         return [None] * len(units)
@@ -177,11 +185,9 @@ class Store:
     async def _commit_together(self, units: Sequence[Unit]) -> None:
         writes = [write for unit in units for write in unit.writes]
         events = [event for unit in units for event in unit.events]
+        self._reach.check()
         await self._ensure(writes)
-        async with (
-            self.client.start_session() as session,
-            await session.start_transaction(ReadConcern("snapshot"), DURABLE),
-        ):
+        async with self._transactions.begin() as session:
             await self.apply(writes, events, session)
 
     async def _ensure(self, writes: Sequence[Write]) -> None:
@@ -203,14 +209,26 @@ class Store:
             inserts[write.resource_type + HISTORY].append(superseded(old, write.document["t"]))
             swap = ReplaceOne({"_id": old["_id"], "v": old["v"]}, write.document)
             replaces[write.resource_type].append(swap)
-        if events:
-            inserts[AUDIT].extend(events)
         for name, operations in replaces.items():
             done = await self.collections.collection(name).bulk_write(operations, session=session)
             if done.matched_count != len(operations):
                 raise WriteConflict(f"{name}: a version was superseded meanwhile")
         for name, documents in inserts.items():
             await self.collections.collection(name).insert_many(documents, session=session)
+        if events:
+            await self._send_events(events, session)
+
+    async def _send_events(self, events: Sequence[Document], session: AsyncClientSession) -> None:
+        try:
+            await self.collections.collection(AUDIT).insert_many(events, session=session)
+        except Exception as fault:
+            if isinstance(translated(fault), Away | WriteConflict):
+                raise
+            raise refused(fault) from fault
 
     async def close(self) -> None:
+        """Waits for what is under way, then closes the connections."""
+        await self._commits.idle()
+        await self._appends.idle()
+        await self._transactions.close()
         await asyncio.shield(self.client.close())

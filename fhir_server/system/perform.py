@@ -21,6 +21,7 @@ from fhir_server.interactions.read import read
 from fhir_server.interactions.search_type import search_type
 from fhir_server.interactions.update import update
 from fhir_server.interactions.vread import vread
+from fhir_server.store.coalesce import cancelled
 from fhir_server.store.faults import WriteConflict
 from fhir_server.store.indexes import DONE
 from fhir_server.system.done import done_before
@@ -86,6 +87,8 @@ async def retried(once: Callable[[], Awaitable[Result]]) -> Result:
         try:
             return await once()
         except WriteConflict:
+            if cancelled():
+                raise asyncio.CancelledError from None
             await asyncio.sleep(random.uniform(0.5, 1) * min(0.002 * 2**attempt, 0.5))  # noqa: S311
     text = f"Other writes kept coming in between, {ATTEMPTS} times; nothing was written. Try again"
     raise conflict(text, retry_after=1)

@@ -1,0 +1,85 @@
+"""One MongoDB transaction: what can become of it, and that none is left open when the connection is lost.
+
+https://www.mongodb.com/docs/manual/core/transactions/
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pymongo
+import structlog
+from pymongo import AsyncMongoClient
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from fhir_server.store.coalesce import settled
+from fhir_server.store.documents import Document
+from fhir_server.store.faults import Away, translated
+from fhir_server.store.reach import Reach
+
+DURABLE = WriteConcern(w="majority", j=True)
+
+GIVE_UP_SECONDS = 0.1
+RELEASE_SECONDS = 900
+"""How long a lost transaction is tried to be ended: longer than MongoDB keeps one by itself"""
+
+log = structlog.get_logger()
+
+
+class Transactions:
+    """Begins transactions, and ends those that got lost: their locks would stay for minutes otherwise."""
+
+    def __init__(self, client: AsyncMongoClient[Document], reach: Reach) -> None:
+        self._client = client
+        self._reach = reach
+        self._releasing: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncClientSession]:
+        """A transaction that commits at the end of the block and is undone when the block raises.
+
+        A commit that has begun cannot be called back: a task that is cancelled meanwhile waits for what comes
+        of it, and learns the truth.
+        """
+        async with self._client.start_session() as session:
+            with self._reach.asking():
+                await session.start_transaction(ReadConcern("snapshot"), DURABLE)
+                try:
+                    yield session
+                    await settled(session.commit_transaction())
+                except BaseException as fault:
+                    if isinstance(translated(fault), Away):
+                        await self._give_up(session)
+                    raise
+
+    async def _give_up(self, session: AsyncClientSession) -> None:
+        """MongoDB is lost: no long wait for it to undo the transaction, that is for later."""
+        task = asyncio.get_running_loop().create_task(self._end(dict(session.session_id)))
+        self._releasing.add(task)
+        task.add_done_callback(self._releasing.discard)
+        if session.in_transaction:
+            with pymongo.timeout(GIVE_UP_SECONDS):
+                await session.abort_transaction()
+
+    async def _end(self, session_id: Document) -> None:
+        """Ends the session as soon as MongoDB can be reached: its transaction, if it is open, is undone."""
+        for _ in range(RELEASE_SECONDS):
+            try:
+                await self._client.admin.command("killSessions", [session_id])
+            except OperationFailure as refused:
+                log.warning("lost_transaction_not_ended", code=refused.code)
+                return
+            except PyMongoError:
+                await asyncio.sleep(1)
+            else:
+                return
+
+    async def close(self) -> None:
+        for task in tuple(self._releasing):
+            task.cancel()
+        await asyncio.gather(*self._releasing, return_exceptions=True)
