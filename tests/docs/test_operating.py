@@ -126,7 +126,7 @@ async def test_what_cannot_be_recorded_is_not_shown_and_not_done(
                 await client.put("Patient/other", content=codec.encode(patient(id="other"))),
                 await client.delete(f"Patient/{known}"),
             ):
-                assert refusal.status_code in {500, 503}, refusal.text
+                assert refusal.status_code == 503, refusal.text
                 assert "1974" not in refusal.text
             assert [(each["_id"], each["v"]) for each in database.Patient.find()] == [(known, 1)]
             database.command("collMod", "AuditEvent", validator={})
