@@ -40,6 +40,8 @@ async def _conditional(
     settings = ctx.settings
     most = settings.conditional_delete_cap if settings.conditional_delete_multiple else 1
     found = await matches(ctx, unit, request.resource_type, criteria, most=most)
+    for current in found:
+        check_if_match(request, current)
     results = [stage_deletion(ctx, unit, request.resource_type, current) for current in found]
     if len(results) == 1:
         return results[0]
