@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from fhir_server.search import date, reference, string, token, uri
+from fhir_server.search import date, number, reference, string, token, uri
 from fhir_server.search.site import Site
 from resources import registry
 from resources.fhirpath import compile_path
@@ -22,6 +22,7 @@ Extract = Callable[[dict[str, Any]], Sequence[tuple[str, Any]]]
 
 _INDEXES: dict[str, Index] = {
     "date": date.index,
+    "number": number.index,
     "reference": reference.index,
     "string": string.index,
     "token": token.index,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from fhir_server.search import date, reference, string, token, uri
+from fhir_server.search import date, number, reference, string, token, uri
 from fhir_server.search.clauses import Clause, Search
 from fhir_server.search.site import Condition, Site
 from fhir_server.search.values import unescape
@@ -18,6 +18,7 @@ ALIVE: Condition = {"deleted": {"$ne": True}}
 
 _CONDITIONS: dict[str, Callable[[Clause, Site], Condition]] = {
     "date": date.condition,
+    "number": number.condition,
     "reference": reference.condition,
     "string": string.condition,
     "token": token.condition,
@@ -26,6 +27,7 @@ _CONDITIONS: dict[str, Callable[[Clause, Site], Condition]] = {
 
 _MODIFIERS: dict[str, Sequence[str]] = {
     "date": date.MODIFIERS,
+    "number": number.MODIFIERS,
     "string": string.MODIFIERS,
     "token": token.MODIFIERS,
     "uri": uri.MODIFIERS,

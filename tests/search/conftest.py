@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from bson.codec_options import CodecOptions
 from pymongo import MongoClient
 from pymongo.collection import Collection
 
@@ -17,6 +16,7 @@ from fhir_server.search.clauses import parse
 from fhir_server.search.index import search_document
 from fhir_server.search.query import filter_of
 from fhir_server.search.site import Condition, Site
+from fhir_server.store.documents import CODEC_OPTIONS
 
 BASE = "https://home.example.org/fhir"
 NOW = datetime(2024, 6, 1, 12, 0, tzinfo=UTC)
@@ -74,8 +74,7 @@ def client(mongod_uri: str) -> Iterator[MongoClient[dict[str, Any]]]:
 @pytest.fixture(scope="module")
 def shelves(client: MongoClient[dict[str, Any]], module_database_name: str) -> dict[str, Shelf]:
     """An empty shelf for each type that is asked for, kept for the tests of one file."""
-    options: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)
-    database = client.get_database(module_database_name, options)
+    database = client.get_database(module_database_name, CODEC_OPTIONS)
 
     class Shelves(dict[str, Shelf]):
         def __missing__(self, resource_type: str) -> Shelf:
