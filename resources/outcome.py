@@ -18,6 +18,11 @@ Outcome = dict[str, Any]
 _NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 
 
+def _text(told: str) -> str:
+    """A FHIR string, although it may quote what a client sent."""
+    return _NO_TEXT.sub("\N{REPLACEMENT CHARACTER}", told)
+
+
 @dataclass(frozen=True, slots=True)
 class Issue:
     """One issue of an OperationOutcome: `severity` and `code` are R4 issue-severity and issue-type codes,
@@ -30,10 +35,13 @@ class Issue:
     expression: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        text = _NO_TEXT.sub("\N{REPLACEMENT CHARACTER}", self.diagnostics)  # it may quote what a client sent
-        issue: dict[str, Any] = {"severity": self.severity, "code": self.code, "diagnostics": text}
+        issue: dict[str, Any] = {
+            "severity": self.severity,
+            "code": self.code,
+            "diagnostics": _text(self.diagnostics),
+        }
         if self.expression:
-            issue["expression"] = list(self.expression)
+            issue["expression"] = [_text(each) for each in self.expression]
         return issue
 
     def within(self, prefix: str) -> Issue:

@@ -9,7 +9,7 @@ from resources.outcome import FHIRError, Issue
 
 @given(st.text(st.characters(exclude_categories=[]), min_size=1).filter(lambda text: text.strip()))
 def test_every_outcome_is_valid_whatever_it_quotes(text: str) -> None:
-    told = outcome.bad_request(f"'{text}' was not expected", "Patient.name").outcome()
+    told = outcome.bad_request(f"'{text}' was not expected", f"Patient.`{text}`").outcome()
     validation.check(codec.decode(codec.encode(told)))
 
 

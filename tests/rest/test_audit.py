@@ -50,7 +50,7 @@ async def test_who_from_where_with_what_and_when(client: httpx.AsyncClient) -> N
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "content", "headers", "subtype", "action", "outcome"),
+    "case",
     [
         ("POST", "Patient", b'{"resourceType":"Patient"}', {}, "create", "C", "0"),
         ("PUT", "Patient/a1", b'{"resourceType":"Patient","id":"a1"}', {}, "update", "U", "0"),
@@ -91,9 +91,9 @@ async def test_who_from_where_with_what_and_when(client: httpx.AsyncClient) -> N
     ],
 )  # fmt: skip
 async def test_one_event_for_each_thing_done_or_tried(
-    client: httpx.AsyncClient, method: str, path: str, content: bytes, headers: dict[str, str],
-    subtype: str | None, action: str, outcome: str,
-) -> None:  # fmt: skip
+    client: httpx.AsyncClient, case: tuple[Any, ...]
+) -> None:
+    method, path, content, headers, subtype, action, outcome = case
     response = await client.request(method, path, content=content, headers=headers)
     assert (response.status_code < 400) == (outcome == "0"), response.text
     event = await only_event(client, response)

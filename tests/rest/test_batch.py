@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from resources import validation
-from tests.rest.expecting import body, events, observation, patient, refused, subtypes, total
+from tests.rest.expecting import body, events, observation, patient, refused, total
 
 
 def batch(*entries: Any) -> dict[str, Any]:
