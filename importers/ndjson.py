@@ -31,6 +31,7 @@ FREE_BYTES = 16 * 1024 * 1024
 """What may come out of a compressed file whatever its ratio: a few spaces compress a thousandfold"""
 
 _HEAD = 4096
+_BLOCK = 1 << 20
 _BATCH = re.compile(rb'"type"\s*:\s*"batch"')
 _UNREADABLE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError, KeyError)
 
@@ -134,18 +135,14 @@ class Reader:
             yield self._piece(source.name, body)
 
     def _lines(self, source: Source, stream: _Metered) -> Iterator[Piece | Refused]:
-        number, content = 0, False
-        while line := stream.readline(MAX_LINE + 1):
-            number += 1
+        content = False
+        for number, line in numbered(stream):
             name = f"{source.name} line {number}"
-            if len(line) > MAX_LINE:
-                while line and not line.endswith(b"\n"):
-                    line = stream.readline(MAX_LINE)
+            self.position = stream.position
+            content = True
+            if line is None:
                 yield Refused(name, f"is longer than {_mib(MAX_LINE)}")
-                content = True
-            elif line := line.strip():
-                self.position = stream.position
-                content = True
+            else:
                 yield self._piece(name, line)
         self.position = source.size
         if not content:
@@ -167,17 +164,43 @@ class Reader:
         return Piece(name, key, body, alone=bundle)
 
 
-class _Stream(Protocol):
-    def read(self, size: int, /) -> bytes: ...
-    def readline(self, size: int, /) -> bytes: ...
+class Stream(Protocol):
+    """What bytes are read from."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes, none at the end."""
+        ...
+
+
+def numbered(stream: Stream) -> Iterator[tuple[int, bytes | None]]:
+    """The lines that are not blank, with their numbers from 1, without line ends; None for one that is too long."""
+    number, begun, too_long = 1, b"", False
+    while block := stream.read(_BLOCK):
+        *whole, rest = block.split(b"\n")
+        if whole:
+            whole[0] = begun + whole[0]
+            begun = rest
+        else:
+            begun += rest
+        for line in whole:
+            if too_long or len(line) > MAX_LINE:
+                too_long = False
+                yield number, None
+            elif line and (content := line.strip()):
+                yield number, content
+            number += 1
+        if len(begun) > MAX_LINE:
+            begun, too_long = b"", True
+    if too_long:
+        yield number, None
+    elif content := begun.strip():
+        yield number, content
 
 
 class _Metered:
     """A stream that counts what it gives, and stops where a compressed file becomes unreasonably much."""
 
-    def __init__(
-        self, stream: _Stream, packed: int | None = None, file: BufferedReader | None = None
-    ) -> None:
+    def __init__(self, stream: Stream, packed: int | None = None, file: BufferedReader | None = None) -> None:
         self._stream = stream
         self._limit = None if packed is None else max(FREE_BYTES, packed * MAX_RATIO)
         self._file = file
@@ -193,9 +216,6 @@ class _Metered:
         while len(parts) < size and (part := self._stream.read(min(size - len(parts), 1 << 22))):
             parts += self._counted(part)
         return bytes(parts)
-
-    def readline(self, size: int) -> bytes:
-        return self._counted(self._stream.readline(size))
 
     def _counted(self, part: bytes) -> bytes:
         self._given += len(part)

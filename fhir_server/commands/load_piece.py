@@ -176,6 +176,7 @@ def _texts(fault: FHIRError) -> Iterator[str]:
     broken = [issue for issue in fault.issues if issue.severity in {"error", "fatal"}]
     for issue in broken[:MOST_ISSUES]:
         where = ", ".join(issue.expression)
-        yield f"{where}: {issue.diagnostics}" if where else issue.diagnostics
+        told = issue.diagnostics.startswith(where)  # also where there is no place to tell
+        yield issue.diagnostics if told else f"{where}: {issue.diagnostics}"
     if len(broken) > MOST_ISSUES:
         yield f"and {len(broken) - MOST_ISSUES} more faults"
