@@ -6,14 +6,15 @@ import re
 
 import pytest
 
-from capability.table import TABLE
+from capability.table import SEARCHABLE_TYPES, SYSTEM_INTERACTIONS, TABLE
 from fhir_server.rest import protocol
-from fhir_server.search import clauses, date, page, reference, string, token, uri
+from fhir_server.search import clauses, page, query
 from fhir_server.settings import Settings
 from fhir_server.store import indexes
 from fhir_server.store.mongod_folder import LOG_BYTES
 from fhir_server.system import perform
-from resources import codec, faults
+from resources import codec, faults, validation
+from resources.outcome import FHIRError
 from tests.docs.markdown import ROOT
 
 DEFAULTS = {name: field.default for name, field in Settings.model_fields.items()}
@@ -33,6 +34,7 @@ FACTS = [
     ("docs/search.md", f"{clauses.MAX_LENGTH >> 10} KiB for one value"),
     ("docs/search.md", f"entries of a page, {DEFAULTS['default_count']} unless set"),
     ("docs/validation.md", f"the first {faults.MAX_ISSUES} of its structure"),
+    ("docs/validation.md", f"{validation.MAX_ISSUES} issues at most"),
     ("docs/adr/0005-group-commit.md", f"retried up to {perform.ATTEMPTS} times"),
     ("docs/adr/0006-exact-numbers.md", f"beyond {codec.MAX_DIGITS} digits"),
 ]
@@ -43,20 +45,18 @@ def test_the_document_says_what_the_code_does(document: str, said: str) -> None:
     assert said in (ROOT / document).read_text()
 
 
-@pytest.mark.parametrize(
-    ("kind", "modifiers"),
-    [
-        ("token", token.MODIFIERS),
-        ("string", string.MODIFIERS),
-        ("uri", uri.MODIFIERS),
-        ("date", date.MODIFIERS),
-        ("reference", (reference.IDENTIFIER, "Patient")),
-    ],
-)
-def test_the_modifiers_of_each_type_are_told(kind: str, modifiers: tuple[str, ...]) -> None:
-    [row] = re.findall(rf"^\| `{kind}` .*$", (ROOT / "docs/search.md").read_text(), re.MULTILINE)
-    cell = re.split(r"(?<!\\)\|", row)[3]
-    assert re.findall(r"`:(\w+)`", cell) == list(modifiers)
+def test_each_type_of_parameter_is_told_with_its_modifiers() -> None:
+    rows = [
+        re.split(r"(?<!\\)\|", row) for row in re.findall(r"^\| `[a-z]+` .*$", _parameters(), re.MULTILINE)
+    ]
+    told = {row[1].strip(" `"): re.findall(r"`:(\w+)`", row[3]) for row in rows}
+    known = {kind: list(modifiers) for kind, modifiers in query._MODIFIERS.items()}
+    assert told == {**known, "reference": ["identifier", "Patient"]}
+    assert told.keys() == SEARCHABLE_TYPES
+
+
+def _parameters() -> str:
+    return (ROOT / "docs/search.md").read_text().partition("## Parameters")[2].partition("\n## ")[0]
 
 
 def test_what_is_sorted_by_and_how_long_a_cursor_holds_is_told() -> None:
@@ -72,3 +72,11 @@ def test_indexes_are_told() -> None:
     assert sorted(indexes.WITHOUT_WILDCARD) == ["AuditEvent"]
     assert len(indexes.CURATED["AuditEvent"]) == 3
     assert "three compound indexes" in text
+
+
+def test_what_is_said_not_to_be_there_yet_is_not() -> None:
+    assert "- chained search parameters, search over all types at once\n" in (ROOT / "README.md").read_text()
+    with pytest.raises(FHIRError, match="chained"):
+        clauses.parse("Observation", [("subject.name", "x")])
+    assert "search-system" not in SYSTEM_INTERACTIONS
+    assert TABLE.operations == ()

@@ -41,7 +41,7 @@ def test_files_that_documents_name_exist(document: Path) -> None:
 
 def test_documents_that_code_names_exist() -> None:
     listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"],
+        ["git", "ls-files"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from tests.commands.test_serve import ENVIRONMENT
 from tests.docs.markdown import ROOT
 
 Json = dict[str, Any]
+
+RESOURCES = 6000
 
 
 def load(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -76,6 +80,32 @@ def test_failures_are_listed_with_file_and_entry_and_the_same_again_loads_nothin
     third = load("--again", folder / "bundle.json", **target)
     assert third.returncode == 0
     assert "Loaded 2 resources in " in third.stdout
+
+
+@pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+def test_an_interrupted_load_goes_on_where_it_stopped(
+    tmp_path: Path, mongod_uri: str, database_name: str, how: signal.Signals, code: int
+) -> None:
+    target = {"FHIR_SERVER_MONGODB_URI": mongod_uri, "FHIR_SERVER_MONGODB_DATABASE": database_name}
+    lines = [json.dumps({"resourceType": "Basic", "code": {"text": str(n)}}) for n in range(RESOURCES)]
+    (tmp_path / "basics.ndjson").write_text("\n".join(lines))
+    command = [sys.executable, "-m", "fhir_server.cli", "load", str(tmp_path)]
+    with (
+        MongoClient[Json](mongod_uri) as client,
+        subprocess.Popen(command, stderr=subprocess.DEVNULL, env={**ENVIRONMENT, **target}) as first,
+    ):
+        stored = client[database_name].Basic
+        while not stored.estimated_document_count():
+            assert first.poll() is None
+            time.sleep(0.005)
+        first.send_signal(how)
+        assert first.wait(30) == code
+        assert 0 < stored.count_documents({}) < RESOURCES, "it was not interrupted in the middle"
+        second = load(tmp_path, **target)
+        assert second.returncode == 0, second.stderr
+        assert "had been loaded before" in second.stdout
+        assert sorted(stored.distinct("r.code.text"), key=int) == [str(n) for n in range(RESOURCES)]
+        assert stored.count_documents({}) == RESOURCES
 
 
 def test_a_dry_run_judges_without_a_database(folder: Path) -> None:
