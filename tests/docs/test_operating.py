@@ -18,7 +18,7 @@ from resources import codec
 from tests.commands.test_serve import serving
 from tests.docs.markdown import ROOT
 from tests.rest.conftest import Start, running
-from tests.rest.expecting import events, patient, posted, refused
+from tests.rest.expecting import patient, posted
 
 _ASKED = re.compile(r"^ {4}(GET|POST) +\[base\](/\S+)", re.MULTILINE)
 
@@ -91,22 +91,6 @@ async def test_requests_shown_in_the_documents_are_answered(client: httpx.AsyncC
         form = {"Content-Type": "application/x-www-form-urlencoded"} if method == "POST" else {}
         answer = await client.request(method, path.removeprefix("/"), headers=form)
         assert answer.status_code == 200, f"{method} {path}: {answer.text}"
-
-
-async def test_the_audit_trail_cannot_be_written_by_clients(client: httpx.AsyncClient) -> None:
-    read = await client.get("metadata")
-    [event] = await events(client, read)
-    body = codec.encode(event)
-    where = f"AuditEvent/{event['id']}"
-    refused(await client.post("AuditEvent", content=body), 405)
-    refused(await client.put(where, content=body), 405)
-    refused(await client.delete(where), 405)
-    patch = {"Content-Type": "application/json-patch+json"}
-    refused(await client.patch(where, content=b'[{"op":"remove","path":"/entity"}]', headers=patch), 405)
-    entry = {"resource": event, "request": {"method": "PUT", "url": where}}
-    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": [entry]}
-    refused(await client.post("", content=codec.encode(bundle)), 405)
-    assert (await client.get(where)).json() == event
 
 
 async def test_what_cannot_be_recorded_is_not_shown_and_not_done(
