@@ -22,6 +22,7 @@ from typing import Any
 from bson.binary import Binary
 from bson.codec_options import CodecOptions, TypeCodec, TypeDecoder, TypeEncoder, TypeRegistry
 from bson.decimal128 import Decimal128
+from bson.int64 import Int64
 
 from resources.codec import Json, Spelled
 
@@ -62,8 +63,17 @@ class _SpelledDecoder(TypeDecoder):
         return Spelled(value.decode()) if value.subtype == SPELLED else value
 
 
+class _LongDecoder(TypeDecoder):
+    """5000000000: an int like any other to those who read it."""
+
+    bson_type = Int64
+
+    def transform_bson(self, value: Int64) -> int:
+        return int(value)
+
+
 CODEC_OPTIONS: CodecOptions[Document] = CodecOptions(
-    type_registry=TypeRegistry([_DecimalCodec(), _SpelledEncoder(), _SpelledDecoder()]),
+    type_registry=TypeRegistry([_DecimalCodec(), _SpelledEncoder(), _SpelledDecoder(), _LongDecoder()]),
     tz_aware=True,
     tzinfo=UTC,
 )
@@ -100,7 +110,9 @@ class _Ids:
             moment = max(nanoseconds // 1_000_000 << 12 | nanoseconds % 1_000_000 >> 8, self._last + 1)
             self._last = moment
             if not self._random:
-                self._random = list(struct.unpack(f"{self.RANDOM_AT_ONCE}Q", os.urandom(8 * self.RANDOM_AT_ONCE)))
+                self._random = list(
+                    struct.unpack(f"{self.RANDOM_AT_ONCE}Q", os.urandom(8 * self.RANDOM_AT_ONCE))
+                )
             random = self._random.pop()
         high = (moment >> 12 & 0xFFFFFFFFFFFF) << 16 | 0x7000 | moment & 0xFFF
         text = f"{high:016x}{random & 0x3FFFFFFFFFFFFFFF | 0x8000000000000000:016x}"

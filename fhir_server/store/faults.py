@@ -27,6 +27,10 @@ class WriteConflict(Exception):
     """Another write came first: nothing was written, start again from reading."""
 
 
+class CacheFull(WriteConflict):
+    """The same, because MongoDB's cache could not hold all that was to change at once."""
+
+
 class Away(FHIRError):
     """503: MongoDB cannot be reached, or was lost on the way. To try again at once would only take longer."""
 
@@ -34,8 +38,8 @@ class Away(FHIRError):
 TOO_LARGE_DOCUMENT = {10334, 17280, 17419, 17420}
 TOO_LARGE_TRANSACTION = {257, 290, 388}
 """TransactionTooLarge, TransactionExceededLifetimeLimitSeconds, TransactionTooLargeForCache"""
-DUPLICATE_KEY = 11000
-CONFLICT = {112, DUPLICATE_KEY, 251, 246, 24}
+BAD_VALUE, WRITE_CONFLICT, NO_SUCH_TRANSACTION, DUPLICATE_KEY = 2, 112, 251, 11000
+CONFLICT = {WRITE_CONFLICT, DUPLICATE_KEY, NO_SUCH_TRANSACTION, 246, 24}
 """WriteConflict, DuplicateKey, NoSuchTransaction, SnapshotUnavailable, LockTimeout"""
 TOO_DEEP = {15}
 """Overflow: nested too deeply"""
@@ -62,25 +66,28 @@ def translated(fault: BaseException) -> BaseException:
 
 
 def _operation_failure(fault: OperationFailure) -> BaseException:
-    codes = {fault.code}
+    codes, text = {fault.code}, str(fault)
     if isinstance(fault, BulkWriteError):
         codes |= {error.get("code") for error in fault.details.get("writeErrors", [])}
-    if codes & TOO_LARGE_DOCUMENT:
+    if codes & TOO_LARGE_DOCUMENT or (BAD_VALUE in codes and "too large" in text):
         return too_large("The resource is larger than the 16 MB that one document may have")
-    if codes & TOO_LARGE_TRANSACTION:
+    # Whoever ended it, MongoDB because of its age or an operator: it would end like that again.
+    if codes & TOO_LARGE_TRANSACTION or (NO_SUCH_TRANSACTION in codes and "has been aborted" in text):
         return too_costly(
-            "The transaction is larger than MongoDB can commit at once; nothing was written. Split it"
+            "The transaction is larger, or took longer, than MongoDB allows; nothing was written. Split it"
         )
     if codes & TOO_DEEP:
         return unprocessable("The resource is nested too deeply to be stored", code="too-costly")
+    if WRITE_CONFLICT in codes and "Cache full" in text:
+        return CacheFull(text)
     if isinstance(fault, DuplicateKeyError) or codes & CONFLICT:
-        return WriteConflict(str(fault))
+        return WriteConflict(text)
     if isinstance(fault, ExecutionTimeout):
         return FHIRError(503, too_costly("The search took longer than allowed and was stopped").issues)
     if isinstance(fault, WTimeoutError) or codes & AWAY:
         return away()
     if fault.has_error_label("TransientTransactionError"):
-        return WriteConflict(str(fault))
+        return WriteConflict(text)
     return fault
 
 

@@ -22,10 +22,10 @@ from fhir_server.interactions.search_type import search_type
 from fhir_server.interactions.update import update
 from fhir_server.interactions.vread import vread
 from fhir_server.store.coalesce import cancelled
-from fhir_server.store.faults import WriteConflict
+from fhir_server.store.faults import CacheFull, WriteConflict
 from fhir_server.store.indexes import DONE
 from fhir_server.system.done import done_before
-from resources.outcome import FHIRError, conflict, unexpected
+from resources.outcome import FHIRError, conflict, too_costly, unexpected
 
 if TYPE_CHECKING:
     from fhir_server.store.unit import Unit
@@ -49,6 +49,12 @@ INTERACTIONS: dict[str, Interaction] = {
 WRITES = {"create", "update", "patch", "delete"}
 ATTEMPTS = 12
 """How often a write that lost against others starts again before it is answered with 409"""
+
+CACHE_ATTEMPTS = 3
+CACHE_FULL = (
+    "MongoDB's cache cannot hold all these changes at once; nothing was written. Send less in one transaction, "
+    "or try again when there is less to do"
+)
 
 log = structlog.get_logger()
 
@@ -83,12 +89,16 @@ async def perform(ctx: Context, request: FhirRequest) -> Result:
 
 async def retried(once: Callable[[], Awaitable[Result]]) -> Result:
     """What `once` returns when no other write comes in between; 409 with Retry-After when one always does."""
+    full = 0
     for attempt in range(ATTEMPTS):
         try:
             return await once()
-        except WriteConflict:
+        except WriteConflict as lost:
             if cancelled():
                 raise asyncio.CancelledError from None
+            full += isinstance(lost, CacheFull)
+            if full == CACHE_ATTEMPTS:
+                raise too_costly(CACHE_FULL) from None
             await asyncio.sleep(random.uniform(0.5, 1) * min(0.002 * 2**attempt, 0.5))  # noqa: S311
     text = f"Other writes kept coming in between, {ATTEMPTS} times; nothing was written. Try again"
     raise conflict(text, retry_after=1)
