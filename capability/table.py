@@ -16,7 +16,7 @@ from functools import cached_property
 from resources import registry, search_parameters
 from resources.search_parameters import SearchParameter
 
-SEARCHABLE_TYPES = frozenset({"number", "date", "string", "token", "reference", "uri"})
+SEARCHABLE_TYPES = frozenset({"number", "quantity", "date", "string", "token", "reference", "uri"})
 """Types of search parameters that are indexed and asked for.
 
 http://hl7.org/fhir/R4/search.html#ptypes

@@ -10,7 +10,7 @@ from capability.table import SEARCHABLE_TYPES, TABLE, Capability
 from resources import registry
 from resources.search_parameters import parameters
 
-_OTHER_TYPES = ("quantity", "composite", "special")
+_OTHER_TYPES = ("composite", "special")
 
 
 def routes_table(table: Capability = TABLE) -> str:

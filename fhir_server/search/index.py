@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from fhir_server.search import date, number, reference, string, token, uri
+from fhir_server.search import date, number, quantity, reference, string, token, uri
 from fhir_server.search.site import Site
 from resources import registry
 from resources.fhirpath import compile_path
@@ -23,6 +23,7 @@ Extract = Callable[[dict[str, Any]], Sequence[tuple[str, Any]]]
 _INDEXES: dict[str, Index] = {
     "date": date.index,
     "number": number.index,
+    "quantity": quantity.index,
     "reference": reference.index,
     "string": string.index,
     "token": token.index,

@@ -51,7 +51,8 @@ def condition(clause: Clause, site: Site) -> Condition:
 
 
 def _one(clause: Clause, value: str) -> Condition:
-    prefix, asked = asked_for(clause, *split_prefix(unescape(value)))
+    prefix, text = split_prefix(unescape(value))
+    asked = asked_for(clause, prefix, text)
     return on_one(clause.field, lambda before: within(f"{before}lo", f"{before}hi", prefix, asked))
 
 
@@ -59,13 +60,18 @@ def any_condition(alternatives: list[Condition]) -> Condition:
     return alternatives[0] if len(alternatives) == 1 else {"$or": alternatives}
 
 
-def asked_for(clause: Clause, prefix: str, text: str) -> tuple[str, Asked]:
-    """FHIRError 400 if the text is no number."""
+def asked_for(clause: Clause, prefix: str, text: str) -> Asked:
+    """What a number stands for after the prefix; FHIRError 400 if it is none."""
     try:
-        return prefix, asked_number(text)
+        asked = asked_number(text)
     except ValueError as reason:
         said = f"{reason}, after one of the prefixes eq ne gt lt ge le sa eb ap or none"
         raise outcome.bad_parameter(clause.name, said) from None
+    if prefix != "ap":
+        return asked
+    x, a, b = asked
+    gap = EXACT.divide(abs(x), Decimal(10))
+    return Asked(x, min(a, EXACT.subtract(x, gap)), max(b, EXACT.add(x, gap)))
 
 
 def on_one(field: str, build: Build) -> Condition:
@@ -78,9 +84,7 @@ def within(low: str, high: str, prefix: str, asked: Asked) -> Condition:
     """The condition on an interval stored in two members, of which `high` is absent where it is the same."""
     x, a, b = asked
     if prefix == "ap":
-        gap = EXACT.divide(abs(x), Decimal(10))
-        a, b = min(a, EXACT.subtract(x, gap)), max(b, EXACT.add(x, gap))
-        return {"$and": [{low: {"$lte": b}}, {"$or": [{low: {"$gte": a}}, {high: {"$gte": a}}]}]}
+        return {low: {"$lt": b}, "$or": [{low: {"$gte": a}}, {high: {"$gte": a}}]}
     conditions: dict[str, Condition] = {
         "eq": {low: {"$gte": a, "$lt": b}, high: {"$not": {"$gte": b}}},
         "ne": {"$or": [{low: {"$lt": a}}, {low: {"$gte": b}}, {high: {"$gte": b}}]},

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from fhir_server.search import date, number, reference, string, token, uri
+from fhir_server.search import date, number, quantity, reference, string, token, uri
 from fhir_server.search.clauses import Clause, Search
 from fhir_server.search.site import Condition, Site
 from fhir_server.search.values import unescape
@@ -19,6 +19,7 @@ ALIVE: Condition = {"deleted": {"$ne": True}}
 _CONDITIONS: dict[str, Callable[[Clause, Site], Condition]] = {
     "date": date.condition,
     "number": number.condition,
+    "quantity": quantity.condition,
     "reference": reference.condition,
     "string": string.condition,
     "token": token.condition,
@@ -28,6 +29,7 @@ _CONDITIONS: dict[str, Callable[[Clause, Site], Condition]] = {
 _MODIFIERS: dict[str, Sequence[str]] = {
     "date": date.MODIFIERS,
     "number": number.MODIFIERS,
+    "quantity": quantity.MODIFIERS,
     "string": string.MODIFIERS,
     "token": token.MODIFIERS,
     "uri": uri.MODIFIERS,

@@ -56,9 +56,9 @@ def index_of_codes(system_of: Callable[[str], str | None]) -> Callable[[str, Any
 def terms(system: str | None, code: str | None) -> list[str]:
     """What a pair of system and code is found by."""
     if code is None:
-        return [] if system is None else [f"{_escape(system)}|"]
-    code = _escape(code)
-    return [code, f"|{code}"] if system is None else [f"{_escape(system)}|{code}", code]
+        return [] if system is None else [f"{escape(system)}|"]
+    code = escape(code)
+    return [code, f"|{code}"] if system is None else [f"{escape(system)}|{code}", code]
 
 
 def condition(clause: Clause, site: Site) -> Condition:
@@ -82,7 +82,7 @@ def wanted_terms(clause: Clause) -> list[str | Regex[str]]:
 def _wanted(name: str, value: str) -> str | Regex[str]:
     parts = split_bar(value)
     if len(parts) == 1:
-        return _escape(parts[0])
+        return escape(parts[0])
     if len(parts) > 2:
         raise outcome.bad_parameter(
             name, f"'{value[:64]}' has more than one '|'; one that is meant literally is \\|"
@@ -91,11 +91,12 @@ def _wanted(name: str, value: str) -> str | Regex[str]:
     if not system and not code:
         raise outcome.bad_parameter(name, "'|' has neither system nor code")
     if not code:
-        return Regex("^" + re.escape(f"{_escape(system)}|"))
-    return f"{_escape(system)}|{_escape(code)}"
+        return Regex("^" + re.escape(f"{escape(system)}|"))
+    return f"{escape(system)}|{escape(code)}"
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
+    """Text as part of a term."""
     if "|" in text or "\\" in text:
         return text.replace("\\", "\\\\").replace("|", "\\|")
     return text

@@ -117,7 +117,6 @@ def test_lenient_leaves_out_what_is_unknown_and_says_so() -> None:
     ("name", "why"),
     [
         ("code-value-quantity", "composite"),
-        ("value-quantity", "quantity"),
         ("subject.name", "chained"),
         ("subject:Patient.name", "chained"),
         ("_has:Observation:patient:code", "_has"),

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import ucumvert
 from fhirpathpy import compile as compile_fhirpath
 from fhirpathpy.models import models
 
@@ -54,7 +55,7 @@ def read_corpus() -> dict[str, list[Resource]]:
         entries = [entry["resource"] for entry in whole.get("entry", ()) if "resource" in entry]
         for resource in [whole, *entries]:
             if resource.get("resourceType") in TABLE.types and "id" in resource:
-                found[resource["resourceType"]].setdefault(resource["id"], plain(resource))
+                found[resource["resourceType"]].setdefault(resource["id"], resource)
     return {name: list(each.values())[:MOST_OF_A_TYPE] for name, each in found.items()}
 
 
@@ -81,7 +82,7 @@ def elements(parameter: SearchParameter, resource: Resource) -> list[Any]:
             else part
         )
         expression, about, wanted = expression.partition(".where(resolve() is ")
-        values = compiled(expression)(resource)
+        values = compiled(expression)(plain(resource))
         if about:
             contained = {
                 f"#{each['id']}": each["resourceType"]
@@ -161,6 +162,85 @@ def span(value: Any) -> tuple[datetime, datetime] | None:
     return start, moment(value["end"])[1] if "end" in value else datetime(9999, 12, 31, tzinfo=UTC)
 
 
+def decimal(value: Any) -> Decimal:
+    return Decimal(str(value))
+
+
+def ends(value: Any) -> tuple[Decimal, Decimal, Any] | None:
+    """The smallest and the largest number in a value, and what has its unit."""
+    if not isinstance(value, dict):
+        return decimal(value), decimal(value), {}
+    if "low" in value or "high" in value:
+        low, high = value.get("low", {}), value.get("high", {})
+        assert not low or not high or low.get("code") == high.get("code")
+        low_end = decimal(low["value"]) if low else Decimal("-Infinity")
+        return low_end, decimal(high["value"]) if high else Decimal("Infinity"), low or high
+    if "origin" in value:
+        points = [
+            decimal(value["origin"]["value"]) + decimal(each) * decimal(value.get("factor", 1))
+            for each in value.get("data", "").split()
+            if each not in "EUL"
+        ]
+        return (min(points), max(points), value["origin"]) if points else None
+    if "value" not in value:
+        return None
+    number = decimal(value["value"])
+    if "<" in value.get("comparator", ""):
+        return Decimal("-Infinity"), number - (Decimal("1e-9") if value["comparator"] == "<" else 0), value
+    if ">" in value.get("comparator", ""):
+        return number + (Decimal("1e-9") if value["comparator"] == ">" else 0), Decimal("Infinity"), value
+    return number, number, value
+
+
+UNITS = ucumvert.PintUcumRegistry()
+UCUM = "http://unitsofmeasure.org"
+
+
+@cache
+def ratio(code: str, other: str) -> Decimal | None:
+    """How many of the other unit one is, by a library's own floats; None if they measure different things."""
+    if code == other:
+        return Decimal(1)
+    if "[" in code + other or "Cel" in {code, other} or code.startswith("{") or other.startswith("{"):
+        return None
+    one, many = UNITS.from_ucum(code), UNITS.from_ucum(other)
+    return decimal(round(one.to(many).magnitude, 12)) if one.is_compatible_with(many) else None
+
+
+def measures(asked: str, value: Any) -> bool:
+    """Whether a value is what a number, or number|system|code, asks for."""
+    number, system, code = [*asked[2:].split("|"), "", ""][:3]
+    found = ends(value)
+    if found is None:
+        return False
+    low, high, unit = found
+    if unit.get("currency"):
+        unit = {"system": "urn:iso:std:iso:4217", "code": unit["currency"]}
+    if code and not system and code not in {unit.get("unit"), unit.get("code")}:
+        return False
+    if system and system != unit.get("system"):
+        return False
+    if system == UCUM:
+        factor = ratio(unit["code"], code)
+        if factor is None:
+            return False
+        low, high = low * factor, high * factor
+    elif system and unit.get("code") != code:
+        return False
+    x, half = Decimal(number), Decimal(5).scaleb(Decimal(number).as_tuple().exponent - 1)  # type: ignore[operator]
+    inside = x - half <= low and high < x + half
+    return {
+        "eq": inside,
+        "ne": not inside,
+        "gt": high > x,
+        "lt": low < x,
+        "ge": high >= x,
+        "le": low <= x,
+        "sa": low > x,
+        "eb": high < x,
+    }[asked[:2]]
+
+
 def references(value: Any) -> list[str]:
     if isinstance(value, str):
         return [value, value.split("|")[0]]
@@ -206,6 +286,8 @@ def holds(parameter: SearchParameter, modifier: str, asked: str, value: Any) -> 
             "sa": s >= b,
             "eb": e <= a,
         }[asked[:2]]
+    if parameter.type in {"number", "quantity"}:
+        return measures(asked, value)
     return asked in references(value)
 
 
@@ -252,6 +334,17 @@ def questions(
             text = value if isinstance(value, str) else value.get("start", "2012-03") if found else "2012-03"
             for prefix in ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb"):
                 yield "", prefix + text[: chance.choice([4, 7, 10, 99])]
+        elif parameter.type in {"number", "quantity"}:
+            found_ends = ends(value)
+            if found_ends is None:
+                continue
+            number = next(each for each in found_ends[:2] if each.is_finite())
+            unit = found_ends[2]
+            for prefix in ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb"):
+                asked = f"{prefix}{round(number, chance.choice([0, 1, 9])):f}"
+                forms = ["", f"|{unit.get('system', '')}|{unit.get('code')}", f"||{unit.get('unit')}"]
+                form = chance.choice(forms) if parameter.type == "quantity" else ""
+                yield "", asked + (form if "None" not in form else "")
         else:
             for text in references(value):
                 if "|" not in text and "/" in text:

@@ -58,6 +58,8 @@ def test_an_observation() -> None:
         "encounter": "Encounter/e1",
         "date": {"s": utc("2024-05-01T08:00"), "e": utc("2024-05-01T08:00:01")},
         "performer": ["Practitioner/d1", "Organization/o1"],
+        "value-quantity": {"lo": Decimal("6.30"), "u": "g/dL"},
+        "combo-value-quantity": {"lo": Decimal("6.30"), "u": "g/dL"},
     }
 
 
