@@ -60,6 +60,8 @@ def number(text: str) -> Decimal:
 def _spell(value: object) -> msgspec.Raw:
     if isinstance(value, Spelled):
         return msgspec.Raw(value.text.encode())
+    if isinstance(value, int):
+        return msgspec.Raw(b"%d" % value)  # BSON gives whole numbers beyond 32 bits in a class of its own
     raise TypeError(f"{type(value).__name__} is not a FHIR JSON value")
 
 
@@ -131,7 +133,9 @@ def _check_number(text: str) -> None:
     mantissa, _, exponent = text.lower().partition("e")
     digits = mantissa.lstrip("-").replace(".", "").lstrip("0")
     if len(digits) > MAX_DIGITS:
-        raise not_json(f"A number of {len(digits)} digits ({text[:20]}…) cannot be kept exactly; at most {MAX_DIGITS}")
+        raise not_json(
+            f"A number of {len(digits)} digits ({text[:20]}…) cannot be kept exactly; at most {MAX_DIGITS}"
+        )
     if len(exponent) > 5 or abs(int(exponent or 0)) > 6000:
         raise not_json(f"The number {text[:40]} is out of range: exponents go from -6000 to 6000")
 

@@ -71,6 +71,18 @@ async def test_a_digit_more_is_a_change(client: httpx.AsyncClient) -> None:
     assert versions == ['W/"1"', 'W/"2"', 'W/"2"', 'W/"3"']
 
 
+async def test_large_whole_numbers_survive_every_way_of_writing(client: httpx.AsyncClient) -> None:
+    sent = '{"resourceType":"Observation","id":"large","status":"final","code":{"text":"x"},"valueQuantity":{"value":3000000000}}'
+    for _ in range(2):
+        assert (await client.put("Observation/large", content=sent)).headers["etag"] == 'W/"1"'
+    operations = [{"op": "add", "path": "/valueQuantity/unit", "value": "g"}]
+    json_patch = {"Content-Type": "application/json-patch+json"}
+    patched = await client.patch("Observation/large", json=operations, headers=json_patch)
+    assert '"valueQuantity":{"value":3000000000,"unit":"g"}' in patched.text
+    for path in ("Observation/large/_history/1", "Observation?_id=large", "Observation/large/_history"):
+        assert '"value":3000000000' in (await client.get(path)).text
+
+
 async def test_an_update_brings_what_was_deleted_back(client: httpx.AsyncClient) -> None:
     await client.put("Patient/back", json=patient(id="back"))
     await client.delete("Patient/back")

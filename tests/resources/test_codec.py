@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import copy
+import pickle
+from decimal import Decimal
+
+import pytest
+from bson.int64 import Int64
+from hypothesis import given
+from hypothesis import strategies as st
+
+from resources import codec
+from resources.outcome import FHIRError
+
+NUMBERS = st.from_regex(r"-?(0|[1-9][0-9]{0,16})(\.[0-9]{1,16})?([eE][+-]?[0-9]{1,3})?", fullmatch=True)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**30), 10**30) | st.text() | NUMBERS.map(codec.number),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+
+
+@given(NUMBERS)
+def test_a_number_stays_as_it_is_spelled(text: str) -> None:
+    assert codec.encode(codec.decode_any(text.encode())) == text.encode()
+
+
+@given(JSON)
+def test_what_is_written_is_read_again(value: object) -> None:
+    written = codec.encode(value)
+    assert codec.encode(codec.decode_any(written)) == written
+    assert codec.encode(codec.decode_any(codec.encode_pretty(value))) == written
+
+
+@given(st.binary(max_size=100))
+def test_any_bytes_are_json_or_refused(raw: bytes) -> None:
+    try:
+        codec.encode(codec.decode_any(raw))
+    except FHIRError as fault:
+        assert fault.status == 400  # noqa: PT017
+
+
+def test_a_spelling_survives_copies() -> None:
+    number = codec.number("1e3")
+    for again in (copy.copy(number), copy.deepcopy(number), pickle.loads(pickle.dumps(number))):
+        assert codec.encode(again) == b"1e3"
+        assert again == Decimal(1000)
+
+
+def test_whole_numbers_of_bson_are_numbers() -> None:
+    assert codec.encode({"a": Int64(3_000_000_000), "b": Int64(-5)}) == b'{"a":3000000000,"b":-5}'
+
+
+def test_what_is_no_json_value_is_a_fault_of_ours() -> None:
+    with pytest.raises(TypeError, match="object is not a FHIR JSON value"):
+        codec.encode({"a": object()})
+
+
+@pytest.mark.parametrize("depth", [codec.MAX_DEPTH, codec.MAX_DEPTH + 1])
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
+def test_the_depth_is_bounded(depth: int, opening: str, closing: str) -> None:
+    raw = (opening * depth + "1" + closing * depth).encode()
+    if depth <= codec.MAX_DEPTH:
+        assert codec.encode(codec.decode_any(raw)) == raw
+    else:
+        with pytest.raises(FHIRError, match="nested more than"):
+            codec.decode_any(raw)
+
+
+def test_brackets_in_strings_are_no_depth() -> None:
+    raw = b'{"a":"' + b"[{" * 1000 + b'\\""}'
+    assert codec.encode(codec.decode(raw)) == raw
