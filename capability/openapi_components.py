@@ -118,7 +118,7 @@ def components(table: Capability) -> Json:
     """The section `components`: everything that operations refer to."""
     types = {
         "type": _type("Resource type; Binary has paths of its own", table, "read"),
-        "type-written": _type("Resource type that clients may write", table, "create"),
+        "type-changed": _type("Resource type that clients may change", table, "update"),
     }
     return {"parameters": types | _PARAMETERS, "responses": responses(), "schemas": _schemas(table)}
 

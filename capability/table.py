@@ -16,17 +16,10 @@ from functools import cached_property
 from resources import registry, search_parameters
 from resources.search_parameters import SearchParameter
 
-SEARCHABLE_TYPES = frozenset({"number", "quantity", "date", "string", "token", "reference", "uri"})
+SEARCHABLE_TYPES = frozenset({"number", "quantity", "composite", "date", "string", "token", "reference", "uri"})
 """Types of search parameters that are indexed and asked for.
 
 http://hl7.org/fhir/R4/search.html#ptypes
-"""
-
-NOT_STORED = frozenset({"Parameters"})
-"""Types without an end-point: Parameters only carries what goes into an operation and comes out of it, and R4
-gives it none. Other resources that mostly travel (Bundle, OperationOutcome, MessageHeader) do have one.
-
-http://hl7.org/fhir/R4/parameters.html
 """
 
 TYPE_INTERACTIONS = frozenset(
@@ -43,12 +36,13 @@ TYPE_INTERACTIONS = frozenset(
     }
 )
 
-WRITES = frozenset({"create", "update", "patch", "delete"})
+CHANGES = frozenset({"update", "patch", "delete"})
+"""Interactions with what is there already."""
 
 SYSTEM_INTERACTIONS = frozenset({"capabilities", "transaction", "batch", "history-system"})
 
-_NARROWED = {"AuditEvent": TYPE_INTERACTIONS - WRITES}
-"""Types that take fewer: what is written down about accesses is written by this server alone, and stays."""
+_NARROWED = {"AuditEvent": TYPE_INTERACTIONS - CHANGES}
+"""Types that take fewer: what is written down about accesses stays as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,4 +149,7 @@ def _searchable(resource_type: str) -> tuple[SearchParameter, ...]:
     return tuple(p for p in known if p.type in SEARCHABLE_TYPES and p.expression is not None)
 
 
-TABLE = Capability(types=tuple(sorted(registry.resource_types() - NOT_STORED)))
+TABLE = Capability(types=tuple(sorted(registry.resource_types())))
+"""All types of R4. Parameters is among them though R4 gives it no end-point of its own: whoever keeps examples, test
+data or prepared calls here has somewhere to put them. http://hl7.org/fhir/R4/parameters.html
+"""

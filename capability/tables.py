@@ -7,10 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from capability.table import SEARCHABLE_TYPES, TABLE, Capability
-from resources import registry
 from resources.search_parameters import parameters
 
-_OTHER_TYPES = ("composite", "special")
+_OTHER_TYPES = ("special",)
 
 
 def routes_table(table: Capability = TABLE) -> str:
@@ -63,12 +62,8 @@ def _markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def main(names: Sequence[str]) -> int:
     """Print the tables, with the search parameters of the types that are named; 1 where there is no such type."""
     if unknown := [name for name in names if name not in TABLE.types]:
-        hint = (
-            "case-sensitive, for example Patient"
-            if not set(unknown) & registry.resource_types()
-            else "not stored"
-        )
-        sys.stderr.write(f"No such resource type: {', '.join(unknown)} ({hint})\n")
+        names_are = "names are case-sensitive, for example Patient"
+        sys.stderr.write(f"No such resource type: {', '.join(unknown)} ({names_are})\n")
         return 1
     shown = [routes_table(), search_table(), *([parameters_table(names)] if names else [])]
     sys.stdout.write("\n\n".join(shown) + "\n")

@@ -6,6 +6,7 @@ import asyncio
 import os
 import secrets
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -100,7 +101,7 @@ def open_store(settings: Settings) -> Store:
 
 
 async def open_context(settings: Settings, store: Store) -> Context:
-    """What interactions are given; waits for MongoDB, and raises its 503 when it does not come."""
+    """What interactions are given; waits for MongoDB, and ends the process when it does not come."""
     site = Site(settings.base_url, settings.default_timezone)
     source = Source(f"fhir-server {version('fhir-server')} on {socket.gethostname()}", settings.base_url)
     return Context(
@@ -113,13 +114,14 @@ async def open_context(settings: Settings, store: Store) -> Context:
 
 
 async def _prepared(store: Store) -> bytes:
-    for attempt in range(PATIENCE):
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
         try:
             await store.prepare()
             return await store.secret(secrets.token_bytes(32))
         except FHIRError as fault:
-            if attempt == PATIENCE - 1:
-                raise
             log.warning("waiting_for_mongodb", pid=os.getpid(), reason=str(fault))
-            await asyncio.sleep(1)
-    raise AssertionError
+        await asyncio.sleep(1)
+    text = f"MongoDB could not be reached for {PATIENCE} seconds. Check FHIR_SERVER_MONGODB_URI and MongoDB's own log"
+    log.error("gave_up", reason=text)
+    raise SystemExit(3)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fhir_server.settings import Settings
     from fhir_server.store.store import Store
     from fhir_server.store.unit import Unit
-    from resources.outcome import FHIRError
+    from resources.outcome import FHIRError, Issue
 
 Query = tuple[tuple[str, str], ...]
 
@@ -50,6 +50,8 @@ class FhirRequest:
     resource_type: str | None = None
     id: str | None = None
     version_id: str | None = None
+    compartment: tuple[str, str] | None = None
+    """(type, id) of the compartment that is searched"""
     query: Query = ()
     resource: Json | None = None
     patch: Json | list[Any] | None = None
@@ -66,6 +68,8 @@ class FhirRequest:
     """The resource has been checked already, with the Bundle it came in"""
     assigned_id: str | None = None
     """The id a create inside a transaction was given before, so that others could refer to it"""
+    warnings: tuple[Issue, ...] = ()
+    """What was found when the resource was checked, and does not forbid it"""
     key: str | None = None
     """What is marked as done under this key, with the writes it made, is not done again"""
 

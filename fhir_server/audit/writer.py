@@ -7,19 +7,19 @@ http://hl7.org/fhir/R4/auditevent.html
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from fhir_server.audit.codes import outcome_of
 from fhir_server.audit.event import Access, Source, audit_event, description, search_values
 from fhir_server.context import FhirRequest, Result
 from fhir_server.store.documents import Document, document, new_id, now, stamped
+from resources.patients import patients_of
 
 if TYPE_CHECKING:
     from fhir_server.search.site import Site
     from fhir_server.store.store import Store
     from fhir_server.store.unit import Unit
-    from resources.codec import Json
     from resources.outcome import FHIRError
 
 METHODS = {"search-type": "GET", "create": "POST", "update": "PUT", "patch": "PATCH", "delete": "DELETE"}
@@ -104,12 +104,3 @@ def _patients(result: Result) -> dict[str, None]:
     else:
         found.update(dict.fromkeys(patients_of(resource)))
     return found
-
-
-def patients_of(resource: Json) -> list[str]:
-    """The patient a resource is, or names as its subject, patient or beneficiary."""
-    if resource["resourceType"] == "Patient" and "id" in resource:
-        return [f"Patient/{resource['id']}"]
-    named: list[Any] = [resource.get(name) for name in ("subject", "patient", "beneficiary")]
-    references = [each.get("reference") for each in named if isinstance(each, dict)]
-    return [text for text in references if isinstance(text, str) and text.startswith("Patient/")]

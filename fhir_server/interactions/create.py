@@ -11,6 +11,7 @@ from fhir_server.store.documents import new_id
 
 if TYPE_CHECKING:
     from fhir_server.store.unit import Unit
+    from resources.codec import Json
 
 
 async def create(ctx: Context, request: FhirRequest, unit: Unit) -> Result:
@@ -20,9 +21,28 @@ async def create(ctx: Context, request: FhirRequest, unit: Unit) -> Result:
     """
     assert request.resource_type is not None
     resource = accepted(request)
+    if request.resource_type == "AuditEvent":
+        resource = marked_external(resource)
     criteria = criteria_of(request)
     if criteria is not None:
         found = await matches(ctx, unit, request.resource_type, criteria)
         if found:
             return existing(request.resource_type, found[0])
     return stage_version(ctx, unit, resource, request.assigned_id or new_id(), None)
+
+
+EXTERNAL = {
+    "system": "urn:fhir-server:audit-origin",
+    "code": "external",
+    "display": "Sent by a client, not written by this server",
+}
+
+
+def marked_external(event: Json) -> Json:
+    """An AuditEvent that a client sends: tagged, so that nobody can take it for one that this server wrote.
+
+    http://hl7.org/fhir/R4/auditevent.html
+    """
+    meta = event.get("meta", {})
+    tags = [tag for tag in meta.get("tag", []) if tag.get("system") != EXTERNAL["system"]]
+    return {**event, "meta": {**meta, "tag": [*tags, EXTERNAL]}}

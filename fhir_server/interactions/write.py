@@ -12,6 +12,7 @@ from fhir_server.search.index import search_document
 from fhir_server.store.documents import Document, document, now, stamped, tombstone
 from resources import codec, validation
 from resources.outcome import bad_request
+from resources.patients import patients_of
 
 if TYPE_CHECKING:
     from fhir_server.store.unit import Unit
@@ -31,7 +32,7 @@ def accepted(request: FhirRequest) -> Json:
         text = f"The body is of type {str(found)[:64]!r}, the URL says {request.resource_type}"
         raise bad_request(text, "resourceType")
     if not request.validated:
-        validation.check(resource)
+        request.warnings = tuple(validation.check(resource))
     return resource
 
 
@@ -67,7 +68,14 @@ def stage_deletion(ctx: Context, unit: Unit, resource_type: str, current: Docume
     moment = after(current)
     version = current["v"] + 1
     unit.stage(resource_type, tombstone(current["_id"], version, moment), current)
-    return Result(204, resource_type=resource_type, id=current["_id"], version=version, last_modified=moment)
+    return Result(
+        204,
+        resource_type=resource_type,
+        id=current["_id"],
+        version=version,
+        last_modified=moment,
+        patients=patients_of(current["r"]),
+    )
 
 
 def unchanged(current: Document, resource: Json) -> bool:
@@ -88,6 +96,7 @@ def existing(resource_type: str, current: Document, status: int = 200) -> Result
         version=current["v"],
         last_modified=current["t"],
         changed=False,
+        patients=patients_of(current["r"]) if "r" in current else (),
     )
 
 

@@ -12,7 +12,7 @@ from fhir_server.interactions.subset import subset
 from fhir_server.rest import binary, headers
 from fhir_server.rest.exchange import HttpRequest, HttpResponse
 from resources import codec
-from resources.outcome import FHIRError, information
+from resources.outcome import FHIRError, Issue, information, outcome
 
 if TYPE_CHECKING:
     from fhir_server.context import Context, FhirRequest, Result
@@ -57,8 +57,8 @@ def _written(
     if preferred == "minimal":
         return HttpResponse(result.status, headers=fields)
     if preferred == "OperationOutcome":
-        text = f"{result.location} was {_done(request, result)}"
-        return _fhir(result.status, result.outcome or information(text), fields, wanted)
+        done = Issue("information", "informational", f"{result.location} was {_done(request, result)}")
+        return _fhir(result.status, outcome([done, *request.warnings]), fields, wanted)
     return _fhir(result.status, subset(request, result.resource), fields, wanted)
 
 

@@ -91,7 +91,7 @@ def test_conditions_are_claimed_where_the_interaction_is(statement: Json) -> Non
     assert audit["conditionalRead"] == "full-support"
     assert audit["conditionalDelete"] == "not-supported"
     assert not audit["updateCreate"]
-    assert not audit["conditionalCreate"]
+    assert audit["conditionalCreate"] is True
     assert not audit["conditionalUpdate"]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from fhir_server.interactions.create import EXTERNAL
 from resources import validation
 from tests.rest.conftest import Start
 from tests.rest.expecting import Json, events, observation, patient, posted, refused, subtypes, total
@@ -191,9 +192,23 @@ async def test_a_conditional_delete_names_all_it_deleted(start: Start) -> None:
         assert {f"Patient/{each}/_history/2" for each in made} <= set(references(event))
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+async def test_a_clients_event_is_kept_as_such(client: httpx.AsyncClient) -> None:
+    """It cannot imitate one of the server's: its tag says where it came from, whatever it says itself."""
+    await client.get("metadata")
+    servers = (await client.get("AuditEvent?_count=1&_sort=-_lastUpdated")).json()["entry"][0]["resource"]
+    forged = {**servers, "meta": {"tag": [{"system": EXTERNAL["system"], "code": "server"}]}}
+    response = await client.post("AuditEvent", json=forged)
+    assert response.status_code == 201
+    assert response.json()["meta"]["tag"] == [EXTERNAL]
+    assert response.json()["id"] != servers["id"]
+    tag = f"{EXTERNAL['system']}|{EXTERNAL['code']}"
+    found = (await client.get("AuditEvent", params={"_tag": tag})).json()["entry"]
+    assert [each["resource"]["id"] for each in found] == [response.json()["id"]]
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize("where", ["type", "instance", "condition"])
-async def test_events_are_written_by_the_server_alone(
+async def test_events_stay_as_they_are(
     client: httpx.AsyncClient, method: str, where: str
 ) -> None:
     await client.get("metadata")
