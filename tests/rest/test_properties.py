@@ -9,12 +9,12 @@ import httpx
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from capability.table import TABLE, WRITES
+from capability.table import TABLE
 from resources import codec, validation
 from tests.resources import generated
 from tests.rest.expecting import body, refused
 
-TYPES = sorted(name for name in TABLE.types if TABLE.interactions(name) >= WRITES and name != "Binary")
+TYPES = sorted(name for name in TABLE.types if TABLE.allows(name, "create") and name != "Binary")
 
 
 def examples(count: int) -> settings:
