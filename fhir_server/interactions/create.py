@@ -8,10 +8,14 @@ from fhir_server.context import Context, FhirRequest, Result
 from fhir_server.interactions.preconditions import criteria_of, matches
 from fhir_server.interactions.write import accepted, existing, stage_version
 from fhir_server.store.documents import new_id
+from resources.outcome import bad_request
 
 if TYPE_CHECKING:
     from fhir_server.store.unit import Unit
     from resources.codec import Json
+
+REPRESENTATION = {"_format", "_pretty", "_summary", "_elements"}
+"""Parameters that say how the answer is written"""
 
 
 async def create(ctx: Context, request: FhirRequest, unit: Unit) -> Result:
@@ -20,6 +24,7 @@ async def create(ctx: Context, request: FhirRequest, unit: Unit) -> Result:
     201 with the resource, or 200 with the one that matched; 412 if several do.
     """
     assert request.resource_type is not None
+    _refuse_criteria_in_url(request)
     resource = accepted(request)
     if request.resource_type == "AuditEvent":
         resource = marked_external(resource)
@@ -46,3 +51,11 @@ def marked_external(event: Json) -> Json:
     meta = event.get("meta", {})
     tags = [tag for tag in meta.get("tag", []) if tag.get("system") != EXTERNAL["system"]]
     return {**event, "meta": {**meta, "tag": [*tags, EXTERNAL]}}
+
+
+def _refuse_criteria_in_url(request: FhirRequest) -> None:
+    """Who puts criteria there would get a duplicate of what they match."""
+    named = [name for name, _ in request.query if name not in REPRESENTATION]
+    if named and not request.prefer.lenient:
+        text = f"A create takes no parameter '{named[0][:64]}'; the criteria of a conditional create stand in If-None-Exist"
+        raise bad_request(text)

@@ -35,6 +35,14 @@ async def test_create_only_where_nothing_matches(client: httpx.AsyncClient) -> N
     refused(await client.post("Patient", json=known_as("c1"), headers=condition), 412)
 
 
+async def test_criteria_of_a_create_in_the_url_are_refused(client: httpx.AsyncClient) -> None:
+    before = await total(client, "Patient")
+    refused(await client.post(f"Patient?{criteria('url')}", json=known_as("url")), 400, says="If-None-Exist")
+    assert await total(client, "Patient") == before
+    lenient = await client.post("Patient?x=1", json=known_as("url"), headers={"Prefer": "handling=lenient"})
+    assert lenient.status_code == 201
+
+
 @pytest.mark.parametrize("spelling", [
     "identifier=http://example.org/mrn|sp?ell", "?identifier=http://example.org/mrn|sp?ell",
     "Patient?identifier=http://example.org/mrn|sp?ell", quote("identifier=http://example.org/mrn|sp?ell", safe="="),
