@@ -40,6 +40,7 @@ from importers.ndjson import Reader
 WORTH_A_WORKER = 512 * 1024
 """Bytes to load for which one more process is started: it takes about a second"""
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_NAMES = {number.name for number in _ENDING}
 _INTERRUPTED = 130
 
 
@@ -81,9 +82,9 @@ def load(  # noqa: PLR0917  they are options, given by name
                 uri = connected.mongodb_uri.get_secret_value()
                 run.perform(Pool(connected, count, salt=salt), lambda: end_abandoned(uri))
         report.summary()
-        if run.interrupted:
-            typer.secho(f"Interrupted ({run.interrupted}). The same command again loads the rest.", err=True)
-            raise typer.Exit(_INTERRUPTED)
+        if run.ended:
+            typer.secho(f"Ended early ({run.ended}). The same command again loads the rest.", err=True)
+            raise typer.Exit(_INTERRUPTED if run.ended in _NAMES else 1)
     else:
         report.summary()
     if report.failed:
@@ -160,13 +161,9 @@ class _Run:
         self._rounds = [batches, [source for source in found if source not in first]]
         self._report = report
         self._missing: dict[str, list[Failure]] = {}
-        self._ended: str | None = None
+        self.ended: str | None = None
+        """Why it ended early"""
         self.size = sum(source.size for source in found)
-
-    @property
-    def interrupted(self) -> str | None:
-        """Why it ended early, or None."""
-        return self._ended
 
     def perform(self, pool: Pool, clear: Callable[[], None]) -> None:
         """Loads everything; ends early at a signal, or when the database does not come back.
@@ -178,7 +175,7 @@ class _Run:
                 clear()
                 self._once(pool, self._report.refuse)
                 helped = True
-                while self._missing and helped and not self._ended:
+                while self._missing and helped and not self.ended:
                     clear()
                     helped = self._again(pool)
         except PoolError as error:
@@ -187,7 +184,7 @@ class _Run:
         except KeyboardInterrupt:
             self._report.say("Not waiting for what was under way.")
         finally:
-            pool.close(kill=self._ended is not None)
+            pool.close(kill=self.ended is not None)
             for failures in self._missing.values():
                 self._report.add(Outcome(failures=failures))
 
@@ -218,7 +215,7 @@ class _Run:
             self._end("MongoDB did not come back", pool)
 
     def _end(self, why: str, pool: Pool) -> None:
-        self._ended = why
+        self.ended = why
         pool.stop()
 
     @contextmanager
@@ -226,7 +223,7 @@ class _Run:
         """The first Ctrl-C lets what is under way finish, the second does not."""
 
         def end(number: int, _frame: FrameType | None) -> None:
-            if self._ended:
+            if self.ended:
                 raise KeyboardInterrupt
             self._end(signal.Signals(number).name, pool)
 
