@@ -36,7 +36,7 @@ from resources.outcome import FHIRError
 PATIENCE = 30
 """Seconds to wait for MongoDB when the server starts"""
 
-HEARTBEAT, SILENCE = 2, 4
+HEARTBEAT, SILENCE = 1, 4
 """Seconds between two signs of life of MongoDB, and how long one may be late: then it counts as hung, and
 what waits for it is answered with 503. The event loop itself must never be busy that long."""
 

@@ -12,6 +12,7 @@ from pymongo.read_concern import ReadConcern
 from fhir_server.store.documents import CODEC_OPTIONS
 from resources import codec
 from tests.durability.load import SYSTEM, Attempt, Ledger
+from tests.durability.server import mongo
 
 Version = tuple[str, str, int]
 
@@ -52,6 +53,17 @@ def read_all(client: MongoClient[dict[str, Any]], database: str = "fhir") -> Sto
             for identifier in document.get("r", {}).get("identifier", ()):
                 if identifier["system"] == SYSTEM:
                     stored.by_token[identifier["value"]].append(version)
+    return stored
+
+
+def judged(ledger: Ledger, uri: str, database: str = "fhir") -> Stored:
+    """What is stored, when no promise is broken; fails with the first of those that are."""
+    with mongo(uri) as client:
+        stored = read_all(client, database)
+    found = violations(ledger, stored)
+    print(ledger.summary(), f"{len(stored.versions)} versions, {len(stored.events)} events")
+    assert not found, "\n".join([f"{len(found)} violations:", *found[:20]])
+    assert len(ledger.of(200, 201, 204)) > 100, ledger.figures()
     return stored
 
 

@@ -62,6 +62,9 @@ class Ledger:
             found[name] = found.get(name, 0) + 1
         return found
 
+    def summary(self) -> str:
+        return f"{len(self.attempts)} requests {self.figures()}, slowest {self.slowest():.1f} s;"
+
     def slowest(self) -> float:
         return max((attempt.seconds for attempt in self.attempts), default=0.0)
 

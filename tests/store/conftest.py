@@ -15,6 +15,7 @@ from pymongo import MongoClient
 from fhir_server.app import open_store
 from fhir_server.settings import Settings
 from fhir_server.store.documents import Document, document, new_id, now, stamped
+from fhir_server.store.faults import Away
 from fhir_server.store.mongod import EmbeddedMongod
 from fhir_server.store.mongod_binary import Binary
 from fhir_server.store.store import Store
@@ -86,7 +87,7 @@ def faults(failing_mongod: str) -> Iterator[Faults]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def failing(failing_mongod: str, database_name: str, faults: Faults) -> AsyncIterator[Store]:
     """A store on the MongoDB that `faults` makes fail; Patients can be written."""
-    async with opened(failing_mongod, database_name) as store:
+    async with opened(failing_mongod, database_name, mongodb_timeout_seconds=0.3) as store:
         await store.collections.ensure("Patient")
         yield store
         faults.end()
@@ -113,7 +114,14 @@ async def write(store: Store, stored: Document, previous: Document | None = None
 
 
 async def counted(store: Store) -> tuple[int, int]:
-    """How many Patients and AuditEvents there are."""
+    """How many Patients and AuditEvents there are, as soon as MongoDB is known to be back."""
+    async with asyncio.timeout(15):
+        while True:
+            try:
+                await store.find("Patient", {}, limit=1)
+                break
+            except Away:
+                await asyncio.sleep(0.05)
     return await store.count("Patient", {}), await store.count("AuditEvent", {})
 
 
