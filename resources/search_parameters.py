@@ -5,7 +5,8 @@ http://hl7.org/fhir/R4/searchparameter-registry.html
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
@@ -59,6 +60,20 @@ def _parse(row: Mapping[str, Any]) -> SearchParameter:
 def all_parameters() -> tuple[SearchParameter, ...]:
     """Every search parameter of R4, in the order of the definitions."""
     return tuple(_parse(row) for row in definitions.read("search_parameters"))
+
+
+_EXTENSION = re.compile(r"\.extension\('[^']+'\)$")
+"""Means the extension's value: the extension itself has nothing to search."""
+
+_OWNER = re.compile(r"\(?([A-Z][A-Za-z]+)\b")
+
+
+def alternatives(parameter: SearchParameter, resource_type: str) -> Iterator[str]:
+    """The parts of a union that speak of the type: `(Group.x as T)` and `Resource.y`, but not `Groups.z`."""
+    for part in parameter.expression.split(" | ") if parameter.expression else ():
+        match = _OWNER.match(part)
+        if match is None or match[1] in {resource_type, "Resource", "DomainResource"}:
+            yield f"{part}.value" if _EXTENSION.search(part) else part
 
 
 @cache

@@ -6,16 +6,16 @@ http://hl7.org/fhir/R4/searchparameter.html
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from fhir_server.search import date, number, quantity, reference, string, token, uri
+from fhir_server.search import composite, date, number, quantity, reference, string, token, uri
 from fhir_server.search.site import Site
 from resources import registry
 from resources.fhirpath import compile_path
-from resources.search_parameters import SearchParameter, parameters
+from resources.search_parameters import SearchParameter, alternatives, parameters
 
 Index = Callable[[str, Any, Site], Sequence[Any]]
 Extract = Callable[[dict[str, Any]], Sequence[tuple[str, Any]]]
@@ -33,9 +33,6 @@ _INDEXES: dict[str, Index] = {
 _FIELDS_OF_THEIR_OWN = frozenset({"_id", "_lastUpdated"})
 """Parameters answered by the stored document's `_id` and `t`."""
 
-_EXTENSION = re.compile(r"\.extension\('[^']+'\)$")
-"""Means the extension's value: the extension itself has nothing to search."""
-
 _PATH = re.compile(r"\(?([A-Za-z]+)\.([A-Za-z]+)")
 
 
@@ -46,6 +43,7 @@ class _Branch:
     extract: Extract
     index: Index
     codes: list[str] = field(default_factory=list)
+    is_composite: bool = False
 
 
 def search_document(resource: dict[str, Any], site: Site) -> dict[str, Any]:
@@ -72,6 +70,10 @@ def _run(branch: _Branch, resource: dict[str, Any], site: Site, found: dict[str,
         values = index(*items[0], site)
     else:
         values = [value for kind, item in items for value in index(kind, item, site)]
+    if branch.is_composite:
+        if values:
+            found.setdefault(branch.codes[0], []).extend(values)
+        return
     for code in branch.codes:
         _add(found, code, values)
     if index is reference.index:
@@ -102,9 +104,20 @@ def _branches(resource_type: str) -> tuple[list[_Branch], Callable[[str], list[_
     """The branches that are always run, and those to run when a resource has a member of that JSON name."""
     by_step: dict[str | None, dict[tuple[str, str], _Branch]] = {}
     for parameter in parameters(resource_type).values():
+        if parameter.type == "composite":
+            for expression in composite.stored(parameter, resource_type):
+                repetition = _Branch(
+                    composite.extract(expression, resource_type),
+                    composite.index(parameter, _index),
+                    [parameter.code],
+                    is_composite=True,
+                )
+                shared = by_step.setdefault(_first_step(expression, resource_type), {})
+                shared[expression, parameter.code] = repetition
+            continue
         if parameter.type not in _INDEXES or parameter.code in _FIELDS_OF_THEIR_OWN:
             continue
-        for expression in _alternatives(parameter, resource_type):
+        for expression in alternatives(parameter, resource_type):
             shared = by_step.setdefault(_first_step(expression, resource_type), {})
             extract = compile_path(expression, resource_type)
             branch = _Branch(extract, _index(parameter, expression))
@@ -122,14 +135,6 @@ def _branches(resource_type: str) -> tuple[list[_Branch], Callable[[str], list[_
 
 def _is_of(member: str, step: str) -> bool:
     return member == step or (member.startswith(step) and member[len(step)].isupper())
-
-
-def _alternatives(parameter: SearchParameter, resource_type: str) -> Iterator[str]:
-    """The parts of a union that speak of the type: `(Group.x as T)` and `Resource.y`, but not `Groups.z`."""
-    for part in parameter.expression.split(" | ") if parameter.expression else ():
-        match = _PATH.match(part)
-        if match is None or match[1] in {resource_type, "Resource", "DomainResource"}:
-            yield f"{part}.value" if _EXTENSION.search(part) else part
 
 
 def _index(parameter: SearchParameter, expression: str) -> Index:

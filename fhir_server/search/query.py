@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from fhir_server.search import date, number, quantity, reference, string, token, uri
+from fhir_server.search import composite as composites
 from fhir_server.search.clauses import Clause, Search
 from fhir_server.search.site import Condition, Site
 from fhir_server.search.values import unescape
@@ -26,7 +27,15 @@ _CONDITIONS: dict[str, Callable[[Clause, Site], Condition]] = {
     "uri": uri.condition,
 }
 
+
+def _composite(clause: Clause, site: Site) -> Condition:
+    return composites.condition(clause, lambda part: _CONDITIONS[part.parameter.type](part, site))
+
+
+_CONDITIONS["composite"] = _composite
+
 _MODIFIERS: dict[str, Sequence[str]] = {
+    "composite": composites.MODIFIERS,
     "date": date.MODIFIERS,
     "number": number.MODIFIERS,
     "quantity": quantity.MODIFIERS,
@@ -49,6 +58,8 @@ def filter_of(search: Search, site: Site, *, extra: Sequence[Condition] = ()) ->
 def condition(clause: Clause, site: Site) -> Condition:
     """The condition of one clause."""
     if clause.modifier == "missing":
+        if clause.parameter.type == "composite":
+            return composites.missing(clause, absent=_is_true(clause))
         return {_field(clause): {"$exists": not _is_true(clause)}}
     if clause.parameter.code == "_id":
         _check_modifier(clause, ("not",))

@@ -10,6 +10,7 @@ import re
 _ESCAPED = re.compile(r"\\([,|$\\])")
 _COMMA = re.compile(r"((?:[^\\,]|\\.)*\\?)(,|$)", re.DOTALL)
 _BAR = re.compile(r"((?:[^\\|]|\\.)*\\?)(\||$)", re.DOTALL)
+_DOLLAR = re.compile(r"((?:[^\\$]|\\.)*\\?)(\$|$)", re.DOTALL)
 _PREFIXED = re.compile(r"(eq|ne|gt|lt|ge|le|sa|eb|ap)(.*)", re.DOTALL)
 
 
@@ -26,6 +27,11 @@ def split_or(text: str) -> list[str]:
 def split_bar(text: str) -> list[str]:
     """The parts of a value, at bars that are not escaped, unescaped."""
     return [unescape(part) for part in _split(_BAR, text)]
+
+
+def split_dollar(text: str) -> list[str]:
+    """The parts of a composite value, at dollar signs that are not escaped; escapes stay for who reads the part."""
+    return _split(_DOLLAR, text)
 
 
 def split_prefix(text: str) -> tuple[str, str]:

@@ -116,7 +116,6 @@ def test_lenient_leaves_out_what_is_unknown_and_says_so() -> None:
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("code-value-quantity", "composite"),
         ("subject.name", "chained"),
         ("subject:Patient.name", "chained"),
         ("_has:Observation:patient:code", "_has"),

@@ -28,7 +28,7 @@ from fhirpathpy.models import models
 
 from capability.table import TABLE
 from resources import codec
-from resources.search_parameters import SearchParameter
+from resources.search_parameters import SearchParameter, all_parameters
 from tests.search.conftest import BASE, Resource, Shelf
 
 CORPUS = Path(os.environ.get("FHIR_CORPUS", Path(__file__).parents[2] / "../shared/corpus"))
@@ -66,7 +66,7 @@ def compiled(expression: str) -> Any:
 
 def branches(parameter: SearchParameter, resource_type: str) -> Iterator[str]:
     for part in str(parameter.expression).split(" | "):
-        if re.match(rf"\(?({resource_type}|Resource|DomainResource)\.|[a-z]", part):
+        if re.match(rf"\(?({resource_type}|Resource|DomainResource)(\.|$)|[a-z]", part):
             typed = re.sub(r"^\((\S+) as (\w+)\)", r"\1.ofType(\2)", part).replace(".as(", ".ofType(")
             yield typed
             if typed.endswith(".ofType(uri)"):  # a canonical is a uri, which the other engine does not know
@@ -250,6 +250,46 @@ def references(value: Any) -> list[str]:
     return [] if text.startswith("#") else [text, text.split("/_history")[0]]
 
 
+def components(parameter: SearchParameter, element: Any, resource: Resource) -> list[list[Any]]:
+    """The values of each component of a composite in one repetition, by the few forms R4's expressions have."""
+    found = []
+    for component in parameter.component:
+        values = []
+        for part in component.expression.split(" | "):
+            if part.startswith("%resource."):
+                _, first, second = part.split(".")
+                inside = resource.get(first, {})
+                values.append(inside.get(second))
+            elif part == "value":
+                values += [element.get("valueCodeableConcept"), element.get("valueBoolean")]  # Group-value
+            elif match := re.fullmatch(r"value\.as\((\w)(\w+)\)", part):
+                values.append(element.get(f"value{match[1].upper()}{match[2]}"))
+            else:
+                values.append(element.get(part))
+        found.append([plain(each) for each in values if each is not None])
+    return found
+
+
+DEFINITIONS = {each.url: each for each in all_parameters()}
+
+
+def defining(parameter: SearchParameter) -> list[SearchParameter]:
+    found = [DEFINITIONS[each.definition] for each in parameter.component]
+    return found[::-1] if parameter.code == "relationship" else found  # R4 names them the wrong way round
+
+
+def has_values(parameter: SearchParameter, values: list[list[Any]]) -> bool:
+    """Whether all components of a repetition have something that could be asked for."""
+    kinds = [each.type for each in defining(parameter)]
+
+    def searchable(kind: str, each: Any) -> bool:
+        if kind == "token":
+            return any(set(pair) != {None} for pair in pairs(each))
+        return kind != "quantity" or ends(each) is not None
+
+    return all(any(searchable(kind, each) for each in some) for kind, some in zip(kinds, values, strict=True))
+
+
 def holds(parameter: SearchParameter, modifier: str, asked: str, value: Any) -> bool:
     if parameter.type == "token":
         system, bar, code = asked.rpartition("|")
@@ -288,6 +328,12 @@ def holds(parameter: SearchParameter, modifier: str, asked: str, value: Any) -> 
         }[asked[:2]]
     if parameter.type in {"number", "quantity"}:
         return measures(asked, value)
+    if parameter.type == "composite":
+        element, resource = value
+        parts = zip(
+            defining(parameter), asked.split("$"), components(parameter, element, resource), strict=True
+        )
+        return all(any(holds(each, "", text, one) for one in values) for each, text, values in parts)
     return asked in references(value)
 
 
@@ -297,6 +343,12 @@ def brute_force(
     found = []
     for resource in resources:
         values = elements(parameter, resource)
+        if parameter.type == "composite":
+            values = [
+                (each, resource)
+                for each in values
+                if has_values(parameter, components(parameter, each, resource))
+            ]
         if modifier == "missing":
             matches = (not values) is (asked == "true")
         elif modifier == "not":
@@ -345,6 +397,14 @@ def questions(
                 forms = ["", f"|{unit.get('system', '')}|{unit.get('code')}", f"||{unit.get('unit')}"]
                 form = chance.choice(forms) if parameter.type == "quantity" else ""
                 yield "", asked + (form if "None" not in form else "")
+        elif parameter.type == "composite":
+            options = [
+                [text for modifier, text in questions(each, some, chance) if not modifier]
+                for each, some in zip(defining(parameter), components(parameter, *value), strict=True)
+            ]
+            if all(options):
+                for _ in range(6):
+                    yield "", "$".join(chance.choice(some) for some in options)
         else:
             for text in references(value):
                 if "|" not in text and "/" in text:
@@ -360,6 +420,8 @@ def differences(
         if parameter.code in {"_id", "_lastUpdated"} or "xtension(" in str(parameter.expression):
             continue
         values = [value for resource in resources for value in elements(parameter, resource)]
+        if parameter.type == "composite":
+            values = [(each, resource) for resource in resources for each in elements(parameter, resource)]
         for modifier, value in questions(parameter, values, chance):
             name = f"{parameter.code}:{modifier}" if modifier else parameter.code
             expected = brute_force(parameter, modifier, value, resources)

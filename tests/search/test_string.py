@@ -161,7 +161,7 @@ def test_normalized_beginnings_begin_the_normalized_text(text: str, length: int)
     assert normalize(text).startswith(normalize(text[:length]))
 
 
-@given(anything)
+@given(anything.filter(lambda text: "\u0345" not in text))  # an accent whose capital is a letter
 def test_case_and_accents_make_no_difference(text: str) -> None:
     assert normalize(unicodedata.normalize("NFD", text)) == normalize(unicodedata.normalize("NFC", text))
     assert normalize(normalize(text)) == normalize(text)
