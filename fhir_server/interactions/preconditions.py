@@ -9,9 +9,11 @@ import re
 from typing import TYPE_CHECKING
 
 from fhir_server.context import Context, FhirRequest
+from fhir_server.interactions.asking import planned
 from fhir_server.interactions.etags import ANY
 from fhir_server.interactions.pairs import pairs
-from fhir_server.search import clauses, query
+from fhir_server.search import clauses, joins, query
+from fhir_server.search.ask import everything
 from resources.outcome import bad_request, multiple_matches, precondition_failed
 
 if TYPE_CHECKING:
@@ -70,7 +72,7 @@ def criteria_search(
 ) -> clauses.Search:
     """The parsed criteria; 412 when they select nothing in particular."""
     search = clauses.parse(resource_type, list(criteria), lenient=False)
-    if not search.clauses:
+    if not search.clauses and not search.joins:
         raise precondition_failed(
             f"The criteria of a conditional interaction on {resource_type} name no search parameter"
         )
@@ -85,7 +87,8 @@ async def matches(
     http://hl7.org/fhir/R4/http.html#ccreate
     """
     search = criteria_search(ctx, resource_type, criteria)
-    found = await unit.find(resource_type, query.filter_of(search, ctx.site), limit=most + 1)
+    joined = await planned(unit, joins.conditions(search.joins, ctx.site, everything))
+    found = await unit.find(resource_type, query.filter_of(search, ctx.site, joined=joined), limit=most + 1)
     if len(found) > most:
         raise multiple_matches("&".join(f"{name}={value}" for name, value in criteria), len(found))
     return found

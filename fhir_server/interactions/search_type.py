@@ -1,25 +1,29 @@
-"""The search interaction on one type. http://hl7.org/fhir/R4/http.html#search"""
+"""The search interaction on one type, in a compartment or not. http://hl7.org/fhir/R4/http.html#search"""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fhir_server.context import Context, FhirRequest, Result
-from fhir_server.search import clauses
+from fhir_server.interactions.asking import MOST_MILLISECONDS, planned
+from fhir_server.search import clauses, include, joins
+from fhir_server.search.ask import Access, everything
 from fhir_server.search.plan import Plan, plan
-from fhir_server.search.searchset import searchset
+from fhir_server.search.searchset import searchset, shown
 
 if TYPE_CHECKING:
+    from fhir_server.search.include import Included
     from fhir_server.store.documents import Document
     from fhir_server.store.unit import Unit
 
-MOST_MILLISECONDS = 20_000
-"""MongoDB stops a query that takes longer"""
 
+async def search_type(ctx: Context, request: FhirRequest, unit: Unit, access: Access = everything) -> Result:
+    """A page of the resources of one type that match, as Bundle of type `searchset`.
 
-async def search_type(ctx: Context, request: FhirRequest, unit: Unit) -> Result:
-    """A page of the resources of one type that match, as Bundle of type `searchset`."""
+    `access` is applied to every type that the search touches, through chains and includes, too.
+    """
     assert request.resource_type is not None
     search = clauses.parse(
         request.resource_type,
@@ -28,28 +32,43 @@ async def search_type(ctx: Context, request: FhirRequest, unit: Unit) -> Result:
         default_count=ctx.settings.default_count,
         max_count=ctx.settings.max_count,
     )
-    planned = plan(search, ctx.site, ctx.secret)
-    documents, total = await asyncio.gather(_page(unit, planned), _total(unit, planned))
-    bundle = searchset(planned, documents, ctx.site, ctx.secret, total=total)
-    return Result(200, bundle, changed=False)
+    search = replace(search, compartment=request.compartment)
+    joined = await planned(unit, joins.conditions(search.joins, ctx.site, access))
+    page = plan(search, ctx.site, ctx.secret, extra=access(search.resource_type), joined=joined)
+    documents, total = await asyncio.gather(_page(unit, page), _total(unit, page))
+    included = await _included(unit, page, documents, access)
+    bundle = searchset(page, documents, ctx.site, ctx.secret, total=total, included=included)
+    return Result(200, bundle, changed=False, patients=compartment_patients(request))
 
 
-async def _page(unit: Unit, planned: Plan) -> list[Document]:
-    if not planned.limit:
+def compartment_patients(request: FhirRequest) -> tuple[str, ...]:
+    """The patient whose compartment is searched, for the audit trail: also where nothing is found."""
+    if request.compartment is None or request.compartment[0] != "Patient":
+        return ()
+    return ("/".join(request.compartment),)
+
+
+async def _page(unit: Unit, page: Plan) -> list[Document]:
+    if not page.limit:
         return []
     return await unit.find(
-        planned.search.resource_type,
-        planned.filter,
-        sort=planned.sort,
-        limit=planned.limit,
-        projection={"s": 0},
+        page.search.resource_type,
+        page.filter,
+        sort=page.sort,
+        limit=page.limit,
+        projection=None if include.needs_search_values(page.search.includes) else {"s": 0},
         max_time_ms=MOST_MILLISECONDS,
     )
 
 
-async def _total(unit: Unit, planned: Plan) -> int | None:
-    if not planned.wants_total:
+async def _total(unit: Unit, page: Plan) -> int | None:
+    if not page.wants_total:
         return None
-    return await unit.store.count(
-        planned.search.resource_type, planned.criteria, max_time_ms=MOST_MILLISECONDS
-    )
+    return await unit.store.count(page.search.resource_type, page.criteria, max_time_ms=MOST_MILLISECONDS)
+
+
+async def _included(unit: Unit, page: Plan, documents: list[Document], access: Access) -> Included | None:
+    if not page.search.includes:
+        return None
+    matches = [(page.search.resource_type, each) for each in shown(page, documents)]
+    return await planned(unit, include.included(page.search.includes, matches, access))

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from capability.table import SEARCHABLE_TYPES, TABLE
+from fhir_server.search import chain, include_syntax
+from fhir_server.search import filter as filters
 from fhir_server.search.values import split_or
 from resources import outcome
+from resources.outcome import FHIRError
 from resources.search_parameters import SearchParameter, parameters
 
 MAX_CLAUSES = 100
@@ -21,9 +24,11 @@ MAX_LENGTH = 8 * 1024
 PRESENTATION = frozenset({"_format", "_pretty"})
 """How the answer is written: read by who writes it."""
 
+JOINING = frozenset({chain.HAS, filters.NAME, *include_syntax.NAMES})
+"""Parameters that lead to other resources, or combine others."""
+
 LATER = frozenset(
-    {"_include", "_revinclude", "_has", "_filter", "_contained", "_containedType", "_list", "_type", "_query"}
-    | {"_text", "_content", "_score"}
+    {"_contained", "_containedType", "_list", "_type", "_query"} | {"_text", "_content", "_score"}
 )
 """Parameters of R4 that this server does not answer yet."""
 
@@ -66,6 +71,18 @@ class Search:
     sort: tuple[tuple[str, int], ...] = ()
     cursor: str | None = None
     ignored: tuple[str, ...] = ()
+    joins: tuple[chain.Join, ...] = ()
+    """What other resources are needed for: resolved by `search.joins` before the search can be planned"""
+    includes: tuple[include_syntax.Include, ...] = ()
+    compartment: tuple[str, str] | None = None
+    """(type, id): only what is in this compartment"""
+
+    @property
+    def path(self) -> str:
+        """Where it is asked for, relative to the base."""
+        if self.compartment is None:
+            return self.resource_type
+        return f"{self.compartment[0]}/{self.compartment[1]}/{self.resource_type}"
 
     @property
     def only_total(self) -> bool:
@@ -75,7 +92,8 @@ class Search:
     def normalized(self) -> str:
         """The criteria in one spelling: searches that say the same in another order give the same text."""
         pairs = {(clause.name, ",".join(sorted(set(clause.values)))) for clause in self.clauses}
-        return f"{self.resource_type}?{urlencode(sorted(pairs))}"
+        pairs |= {(join.name, join.value) for join in self.joins}
+        return f"{self.path}?{urlencode(sorted(pairs))}"
 
     def applied(self) -> list[tuple[str, str]]:
         """The query as it was really applied, without cursor.
@@ -83,6 +101,8 @@ class Search:
         http://hl7.org/fhir/R4/search.html#conformance: the server says which parameters it used, in the self link.
         """
         pairs = [(clause.name, ",".join(clause.values)) for clause in self.clauses]
+        pairs += [(join.name, join.value) for join in self.joins]
+        pairs += [(include.name, include.value) for include in self.includes]
         if self.sort:
             pairs.append(("_sort", ",".join(("-" if way < 0 else "") + name for name, way in self.sort)))
         if self.total != "none":
@@ -108,6 +128,8 @@ def parse(
     modifiers that are not supported, are always refused. FHIRError 400.
     """
     clauses: list[Clause] = []
+    joins: list[chain.Join] = []
+    includes: list[include_syntax.Include] = []
     control: dict[str, str] = {}
     ignored: list[str] = []
     for name, value in query:
@@ -118,11 +140,20 @@ def parse(
             if name in control:
                 raise outcome.bad_parameter(name, "is given twice; once was expected")
             control[name] = value
+        elif chain.is_join(name) or name == filters.NAME or include_syntax.is_include(name):
+            try:
+                _add(resource_type, name, value, joins, includes)
+            except FHIRError as refusal:
+                if not lenient or refusal.issues[0].code != "not-supported":
+                    raise
+                ignored.append(name)
         elif (parameter := _parameter(resource_type, name, lenient=lenient)) is None:
             ignored.append(name)
         else:
             clauses.append(_clause(parameter, name, value))
-    _check_size(clauses)
+    _check_size(clauses, joins, includes)
+    if includes and control.get("_summary") == "text":
+        raise outcome.bad_parameter("_summary", f"text cannot be mixed with {includes[0].name}")
     count = _count(control.get("_count"), default_count, max_count)
     return Search(
         resource_type=resource_type,
@@ -134,6 +165,8 @@ def parse(
         sort=_sort(control.get("_sort")),
         cursor=control.get("_cursor"),
         ignored=tuple(ignored),
+        joins=tuple(joins),
+        includes=tuple(dict.fromkeys(includes)),
     )
 
 
@@ -156,14 +189,84 @@ def _check_text(name: str, value: str) -> None:
         raise outcome.bad_parameter(name, f"its value is longer than {MAX_LENGTH} bytes")
 
 
-def _check_size(clauses: list[Clause]) -> None:
-    if len(clauses) > MAX_CLAUSES:
-        raise outcome.bad_request(
-            f"The search has {len(clauses)} parameters; at most {MAX_CLAUSES} are answered"
-        )
-    values = sum(len(clause.values) for clause in clauses)
+def _check_size(
+    clauses: list[Clause], joins: list[chain.Join], includes: list[include_syntax.Include]
+) -> None:
+    count = len(clauses) + len(joins) + len(includes)
+    if count > MAX_CLAUSES:
+        raise outcome.bad_request(f"The search has {count} parameters; at most {MAX_CLAUSES} are answered")
+    inside = [each for join in joins for each in chain.nodes(join.criterion) if isinstance(each, Clause)]
+    values = sum(len(clause.values) for clause in (*clauses, *inside))
     if values > MAX_VALUES:
         raise outcome.bad_request(f"The search has {values} values; at most {MAX_VALUES} are answered")
+    lookups = chain.lookups(joins)
+    if lookups > chain.MOST_LOOKUPS:
+        text = f"leads through {lookups} types, at most {chain.MOST_LOOKUPS} in one search; say which, as subject:Patient"
+        raise outcome.bad_parameter(max(joins, key=lambda join: chain.lookups([join])).name, text)
+
+
+def _add(
+    resource_type: str,
+    name: str,
+    value: str,
+    joins: list[chain.Join],
+    includes: list[include_syntax.Include],
+) -> None:
+    """Takes apart what other resources are needed for."""
+    if include_syntax.is_include(name):
+        includes.append(include_syntax.parse(name, value))
+    elif name == filters.NAME:
+        joins.append(chain.Join(name, value, filters.parse(value, _test_of(resource_type))))
+    else:
+        joins.append(chain.Join(name, value, chain.parse(resource_type, name, _leaf_of(name, value))))
+
+
+def _leaf_of(whole: str, value: str) -> chain.Leaf:
+    """The clause at the end of a chained parameter."""
+
+    def leaf(resource_type: str, name: str) -> Clause:
+        parameter = _parameter(resource_type, name, lenient=False)
+        assert parameter is not None
+        return _clause(parameter, name, value)
+
+    return leaf
+
+
+def _test_of(resource_type: str) -> filters.Test:
+    """A test of `_filter`, as the clause that says the same."""
+
+    def test(path: str, operator: str, value: str) -> chain.Criterion:
+        def leaf(leaf_type: str, name: str) -> chain.Criterion:
+            return _compared(leaf_type, name, operator, value)
+
+        return chain.parse(resource_type, path, leaf, within=f"{filters.NAME} … ")
+
+    return test
+
+
+def _compared(resource_type: str, name: str, operator: str, value: str) -> chain.Criterion:
+    code = "_id" if name == "id" else name
+    parameter = _parameter(resource_type, code, lenient=False)
+    assert parameter is not None
+    if ":" in code or not value:
+        raise outcome.bad_parameter(
+            filters.NAME, f"{code[:64]}: a name without modifier, and a value, were expected"
+        )
+    if operator == "pr":
+        missing = {"true": "false", "false": "true"}.get(value)
+        if missing is None:
+            raise outcome.bad_parameter(filters.NAME, f"{code} pr is followed by true or false")
+        return Clause(parameter, "missing", (missing,))
+    modifier = filters.meaning(parameter.type, code, operator)
+    escaped = value.replace("\\", "\\\\").replace(",", "\\,")
+    if modifier == "=":
+        return filters.Compared(Clause(parameter, None, (escaped,)), operator, value)
+    if modifier == "prefix":
+        return Clause(parameter, None, (operator + escaped,))
+    if parameter.type == "token":
+        system, bar, rest = escaped.partition("|")
+        escaped = f"{filters.SYSTEMS.get(system, system)}{bar}{rest}"
+    return Clause(parameter, modifier or None, (escaped,))
 
 
 def _parameter(resource_type: str, name: str, *, lenient: bool) -> SearchParameter | None:
@@ -176,12 +279,8 @@ def _parameter(resource_type: str, name: str, *, lenient: bool) -> SearchParamet
         refusal = outcome.not_supported(f"Parameter '{name}': this server does not support {code} yet")
     elif parameter is None:
         claimed = {each.code for each in TABLE.search_parameters(resource_type)}
-        possible = claimed | PRESENTATION | _CONTROL - {"_cursor"}
+        possible = claimed | PRESENTATION | JOINING | _CONTROL - {"_cursor"}
         refusal = outcome.unknown_parameter(name, possible, resource_type)
-    elif "." in name:
-        refusal = outcome.not_supported(
-            f"Parameter '{name}': this server does not support chained parameters yet"
-        )
     elif parameter.type not in SEARCHABLE_TYPES:
         text = (
             f"Parameter '{name}': this server does not support search parameters of type {parameter.type} yet"

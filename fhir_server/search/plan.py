@@ -32,12 +32,20 @@ class Plan:
         return self.search.only_total or self.search.total != "none"
 
 
-def plan(search: Search, site: Site, key: bytes, *, extra: Sequence[Condition] = ()) -> Plan:
-    """How to find a page of a search; `key` signs cursors, `extra` conditions are applied to every page alike.
+def plan(
+    search: Search,
+    site: Site,
+    key: bytes,
+    *,
+    extra: Sequence[Condition] = (),
+    joined: Sequence[Condition] = (),
+) -> Plan:
+    """How to find a page of a search; `key` signs cursors, `extra` conditions are applied to every page alike,
+    `joined` are those that `joins.conditions` found.
 
     FHIRError 400 for clauses that cannot be understood and for cursors that are not of this search.
     """
-    criteria = filter_of(search, site, extra=extra)
+    criteria = filter_of(search, site, extra=extra, joined=joined)
     sort = page.order(search)
     if search.only_total:
         return Plan(search, criteria, criteria, sort, 0, None)

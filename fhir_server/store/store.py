@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -86,6 +87,34 @@ class Store:
                 max_time_ms=max_time_ms,
                 batch_size=limit + 1 if limit else 0,
             )
+            found: list[Document] = await cursor.to_list()
+        return found
+
+    async def distinct(
+        self,
+        name: str,
+        filter_: Document,
+        field: str,
+        *,
+        prefix: str = "",
+        limit: int,
+        session: AsyncClientSession | None = None,
+        max_time_ms: int | None = None,
+    ) -> list[Document]:
+        """The texts that a field (a value or a list of them) has in what matches, `{_id: text}`, each once: at most
+        `limit` of those that begin with `prefix`.
+        """
+        pipeline: list[Document] = [
+            {"$match": filter_},
+            {"$project": {"_id": 0, "value": f"${field}"}},
+            {"$unwind": "$value"},
+            {"$match": {"value": {"$regex": f"^{re.escape(prefix)}"}}},
+            {"$group": {"_id": "$value"}},
+            {"$limit": limit},
+        ]
+        options = {} if max_time_ms is None else {"maxTimeMS": max_time_ms}
+        with self._reach.asking():
+            cursor = await self.collections.collection(name).aggregate(pipeline, session=session, **options)
             found: list[Document] = await cursor.to_list()
         return found
 

@@ -65,6 +65,11 @@ class Unit:
     async def find(self, resource_type: str, filter_: Document, **options: Any) -> list[Document]:
         return await self.store.find(resource_type, filter_, session=self.session, **options)
 
+    async def distinct(
+        self, resource_type: str, filter_: Document, field: str, **options: Any
+    ) -> list[Document]:
+        return await self.store.distinct(resource_type, filter_, field, session=self.session, **options)
+
     def stage(self, resource_type: str, document: Document, previous: Document | None = None) -> None:
         """Adds a write to the unit; nothing reaches the database before `commit` (or `flush`)."""
         self.writes.append(Write(resource_type, document, previous))

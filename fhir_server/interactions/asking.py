@@ -1,0 +1,71 @@
+"""Asks the database what a search needs to know: the I/O of `fhir_server.search`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from fhir_server.search.ask import Ask, Planning
+
+if TYPE_CHECKING:
+    from fhir_server.store.documents import Document
+    from fhir_server.store.unit import Unit
+
+T = TypeVar("T")
+
+MOST_MILLISECONDS = 20_000
+"""MongoDB stops a query that takes longer"""
+
+AT_ONCE = 8
+"""Questions of one level that are under way at the same time"""
+
+
+async def planned(unit: Unit, planning: Planning[T]) -> T:
+    """What the planning returns, once everything it asks for was found."""
+    try:
+        asks = next(planning)
+        while True:
+            asks = planning.send(await _answers(unit, asks))
+    except StopIteration as end:
+        result: T = end.value
+        return result
+
+
+async def _answers(unit: Unit, asks: Sequence[Ask]) -> list[list[Document]]:
+    # In a transaction MongoDB takes one at a time.
+    at_once = AT_ONCE if unit.session is None else 1
+    found: list[list[Document]] = []
+    for start in range(0, len(asks), at_once):
+        found += await together(*(_answer(unit, ask) for ask in asks[start : start + at_once]))
+    return found
+
+
+async def together(*work: Coroutine[Any, Any, T]) -> list[T]:
+    """All results, in order; when one fails the others are stopped."""
+    tasks = [asyncio.ensure_future(each) for each in work]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+async def _answer(unit: Unit, ask: Ask) -> list[Document]:
+    if ask.distinct is not None:
+        return await unit.distinct(
+            ask.resource_type,
+            ask.filter,
+            ask.distinct,
+            prefix=ask.prefix,
+            limit=ask.limit,
+            max_time_ms=MOST_MILLISECONDS,
+        )
+    return await unit.find(
+        ask.resource_type,
+        ask.filter,
+        sort=ask.sort or None,
+        limit=ask.limit,
+        projection=None if ask.projection is None else dict(ask.projection),
+        max_time_ms=MOST_MILLISECONDS,
+    )

@@ -1,0 +1,126 @@
+"""Chained parameters, `_has` and `_filter` as conditions: bounded semi-joins, the innermost first.
+
+What is looked up is only ids: `subject:Patient.name=x` becomes `s.subject` is one of the patients that were found.
+
+http://hl7.org/fhir/R4/search.html#chaining
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from bson.regex import Regex
+
+from fhir_server.search import filter as filters
+from fhir_server.search import string
+from fhir_server.search.ask import Access, Ask, Planning
+from fhir_server.search.canonical import has_url, holds_canonicals
+from fhir_server.search.chain import Chained, Criterion, Join, Referred, named
+from fhir_server.search.query import condition, together
+from fhir_server.search.site import Condition, Site
+from resources import outcome
+from resources.outcome import FHIRError
+
+MOST_JOINED = 10_000
+"""Resources that one step of a chain may lead to."""
+
+
+def conditions(joins: Sequence[Join], site: Site, access: Access) -> Planning[list[Condition]]:
+    """A condition for each join, in order; `access` is heeded in every type that is looked into.
+
+    FHIRError 400: a value cannot be understood, or a step leads to more than `MOST_JOINED` resources (too-costly).
+    """
+    found = []
+    for join in joins:
+        try:
+            one = yield from _Resolution(join.name, site, access).condition(join.criterion)
+        except FHIRError as fault:
+            raise named(fault, join.name) from None
+        found.append(one)
+    return found
+
+
+class _Resolution:
+    """Of one parameter: what two branches of a chain have in common is looked up once."""
+
+    def __init__(self, name: str, site: Site, access: Access) -> None:
+        self._name = name
+        self._site = site
+        self._access = access
+        self._known: dict[int, Condition] = {}
+
+    def condition(self, criterion: Criterion) -> Planning[Condition]:
+        if id(criterion) not in self._known:
+            self._known[id(criterion)] = yield from self._fresh(criterion)
+        return self._known[id(criterion)]
+
+    def _fresh(self, criterion: Criterion) -> Planning[Condition]:
+        if isinstance(criterion, Chained):
+            return (yield from self._chained(criterion))
+        if isinstance(criterion, Referred):
+            return (yield from self._referred(criterion))
+        if isinstance(criterion, filters.Logical):
+            parts = []
+            for part in criterion.parts:
+                one = yield from self.condition(part)
+                parts.append(one)
+            return {filters.OPERATORS[criterion.operator]: parts}
+        if isinstance(criterion, filters.Compared):
+            return _compared(criterion)
+        return condition(criterion, self._site)
+
+    def _chained(self, chained: Chained) -> Planning[Condition]:
+        canonicals = holds_canonicals(chained.parameter)
+        asks = []
+        for target, inner in chained.targets:
+            inside = yield from self.condition(inner)
+            urls = {"r.url": 1} if canonicals and has_url(target) else {}
+            filter_ = together([inside], self._access(target))
+            asks.append(Ask(target, filter_, MOST_JOINED + 1, {"_id": 1, **urls}))
+        answers = yield asks
+        self._check(sum(map(len, answers)))
+        addresses = [
+            f"{ask.resource_type}/{each['_id']}"
+            for ask, some in zip(asks, answers, strict=True)
+            for each in some
+        ]
+        addresses += {each["r"]["url"] for some in answers for each in some if "url" in each.get("r", ())}
+        return {f"s.{chained.parameter.code}": {"$in": addresses}}
+
+    def _referred(self, referred: Referred) -> Planning[Condition]:
+        canonicals = holds_canonicals(referred.parameter) and has_url(referred.target)
+        inside = yield from self.condition(referred.criterion)
+        field = f"s.{referred.parameter.code}"
+        local = f"{referred.target}/"
+        ask = Ask(
+            referred.source,
+            together([inside, {field: {"$exists": True}}], self._access(referred.source)),
+            MOST_JOINED + 1,
+            distinct=field,
+            prefix="" if canonicals else local,
+        )
+        (answer,) = yield [ask]
+        self._check(len(answer))
+        values = [each["_id"] for each in answer]
+        ids: Condition = {"_id": {"$in": [each[len(local) :] for each in values if each.startswith(local)]}}
+        urls = [each for each in values if ":" in each] if canonicals else []
+        return {"$or": [ids, {"s.url": {"$in": urls}}]} if urls else ids
+
+    def _check(self, found: int) -> None:
+        if found > MOST_JOINED:
+            text = (
+                f"Parameter '{self._name}': it leads over more than {MOST_JOINED:,} resources, which is too many to "
+                f"follow; narrow what stands at its end"
+            )
+            raise outcome.error(400, "too-costly", text)
+
+
+def _compared(compared: filters.Compared) -> Condition:
+    """http://hl7.org/fhir/R4/search_filter.html#ops: eq and ew on a string"""
+    plain = string.normalize(compared.text)
+    if not plain:
+        text = f"{compared.clause.parameter.code} has nothing to look for but space and accents"
+        raise outcome.bad_parameter(filters.NAME, text)
+    start = "^" if compared.operator == "eq" else ""
+    return {compared.clause.field: Regex(f"{start}{re.escape(plain)}{string.SEPARATOR}")}
