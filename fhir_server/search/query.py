@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from fhir_server.search import date, number, quantity, reference, string, token, uri
+from fhir_server.search import compartment, date, number, quantity, reference, string, token, uri
 from fhir_server.search import composite as composites
 from fhir_server.search.clauses import Clause, Search
 from fhir_server.search.site import Condition, Site
@@ -45,14 +45,23 @@ _MODIFIERS: dict[str, Sequence[str]] = {
 }
 
 
-def filter_of(search: Search, site: Site, *, extra: Sequence[Condition] = ()) -> Condition:
+def filter_of(
+    search: Search, site: Site, *, extra: Sequence[Condition] = (), joined: Sequence[Condition] = ()
+) -> Condition:
     """The filter for a collection of stored documents: what is alive, meets all clauses and all `extra` conditions
-    (of access control). FHIRError 400 names the parameter that cannot be understood or is not supported.
+    (of access control). `joined` are the conditions that `joins.conditions` found for the joins of the search.
+
+    FHIRError 400 names the parameter that cannot be understood or is not supported.
     """
-    conditions = [condition(clause, site) for clause in search.clauses]
-    if not conditions and not extra:
-        return ALIVE
-    return {"$and": [*extra, *conditions, ALIVE]}
+    if len(joined) != len(search.joins):
+        raise ValueError("joins are resolved first: a search without them would find too much")
+    inside = [compartment.condition(search.compartment, search.resource_type)] if search.compartment else []
+    return together([*inside, *(condition(clause, site) for clause in search.clauses), *joined], extra)
+
+
+def together(conditions: Sequence[Condition], extra: Sequence[Condition] = ()) -> Condition:
+    """What is alive and meets all conditions, those of access control first."""
+    return {"$and": [*extra, *conditions, ALIVE]} if conditions or extra else ALIVE
 
 
 def condition(clause: Clause, site: Site) -> Condition:
