@@ -7,7 +7,7 @@ import hashlib
 import re
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 
 from pymongo import AsyncMongoClient, ReplaceOne
@@ -152,6 +152,10 @@ class Store:
         async with self._keyed.hold(keys), self._transactions.begin() as session:
             await self._lock(keys, session)
             yield Unit(self, session)
+
+    def turn(self, key: str) -> AbstractAsyncContextManager[None]:
+        """Holds a key within this process: who else asks for it waits."""
+        return self._keyed.hold([key])
 
     async def _lock(self, keys: Sequence[str], session: AsyncClientSession) -> None:
         """Touches a document for each key: of two transactions that do, one ends in a write conflict."""

@@ -84,7 +84,11 @@ async def perform(ctx: Context, request: FhirRequest) -> Result:
             await unit.commit()
         return result
 
-    return await retried(once)
+    if request.id is None or request.interaction not in WRITES:
+        return await retried(once)
+    # Writers of one resource take turns here; those of other servers it meets as conflicts.
+    async with ctx.store.turn(f"{request.resource_type}/{request.id}"):
+        return await retried(once)
 
 
 async def retried(once: Callable[[], Awaitable[Result]]) -> Result:

@@ -88,7 +88,7 @@ async def test_a_failing_entry_stops_no_other(client: httpx.AsyncClient) -> None
         entry("GET", "Patient/kept?_elements=nickname"),
     )
     expected = ["400", "201", "404", "400", "400", "412", "404", "400", "400", "400", "400", "404", "404", "400",
-                "412", "400", "405", "400"]  # fmt: skip
+                "412", "400", "400", "400"]  # fmt: skip
     assert statuses(answers) == expected
     for position, answer in enumerate(answers):
         if not answer["response"]["status"].startswith("2"):
@@ -188,12 +188,12 @@ async def test_entries_are_conditional_like_requests(client: httpx.AsyncClient) 
 
 
 @pytest.mark.parametrize("kind", ["batch", "transaction"])
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-async def test_audit_events_are_not_written_through_bundles(
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+async def test_audit_events_are_not_changed_through_bundles(
     client: httpx.AsyncClient, kind: str, method: str
 ) -> None:
     newest = (await client.get("AuditEvent?_count=1")).json()["entry"][0]["resource"]
-    url = "AuditEvent" if method == "POST" else f"AuditEvent/{newest['id']}"
+    url = f"AuditEvent/{newest['id']}"
     asked = {**batch(entry(method, url, None if method == "DELETE" else newest)), "type": kind}
     response = await client.post("", json=asked)
     if kind == "transaction":

@@ -54,6 +54,8 @@ async def test_every_parameter_it_claims_is_answered(client: httpx.AsyncClient) 
         "date": "2020",
         "reference": "Patient/x",
         "uri": "http://example.org",
+        "number": "5",
+        "quantity": "5",
     }
     for resource_type in (
         "Patient",
@@ -64,6 +66,8 @@ async def test_every_parameter_it_claims_is_answered(client: httpx.AsyncClient) 
         "ValueSet",
     ):
         for parameter in told_of(await statement_of(client), resource_type)["searchParam"]:
+            if parameter["type"] not in samples:
+                continue  # what a composite or special parameter takes depends on its parts
             query = {parameter["name"]: samples[parameter["type"]]}
             response = await client.get(resource_type, params=query)
             assert response.status_code == 200, (resource_type, query, response.text)
@@ -72,7 +76,7 @@ async def test_every_parameter_it_claims_is_answered(client: httpx.AsyncClient) 
 async def test_what_audit_events_take_is_told(client: httpx.AsyncClient) -> None:
     told = told_of(await statement_of(client), "AuditEvent")
     assert {each["code"] for each in told["interaction"]} == {
-        "read", "vread", "search-type", "history-instance", "history-type",
+        "read", "vread", "search-type", "history-instance", "history-type", "create",
     }  # fmt: skip
 
 

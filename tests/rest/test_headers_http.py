@@ -24,7 +24,7 @@ from tests.rest.expecting import body, events, patient, posted, refused, subtype
         ("Patient/1/_history", "GET, HEAD, OPTIONS"),
         ("Patient/1/_history/1", "GET, HEAD, OPTIONS"),
         ("Patient/_search", "OPTIONS, POST"),
-        ("AuditEvent", "GET, HEAD, OPTIONS"),
+        ("AuditEvent", "GET, HEAD, OPTIONS, POST"),
         ("AuditEvent/1", "GET, HEAD, OPTIONS"),
     ],
 )

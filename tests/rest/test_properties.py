@@ -14,7 +14,7 @@ from resources import codec, validation
 from tests.resources import generated
 from tests.rest.expecting import body, refused
 
-TYPES = sorted(name for name in TABLE.types if TABLE.allows(name, "create") and name != "Binary")
+TYPES = sorted(name for name in TABLE.types if TABLE.allows(name, "update") and name != "Binary")
 
 
 def examples(count: int) -> settings:
