@@ -38,8 +38,8 @@ class Away(FHIRError):
 TOO_LARGE_DOCUMENT = {10334, 17280, 17419, 17420}
 TOO_LARGE_TRANSACTION = {257, 290, 388}
 """TransactionTooLarge, TransactionExceededLifetimeLimitSeconds, TransactionTooLargeForCache"""
-BAD_VALUE, WRITE_CONFLICT, NO_SUCH_TRANSACTION, DUPLICATE_KEY = 2, 112, 251, 11000
-CONFLICT = {WRITE_CONFLICT, DUPLICATE_KEY, NO_SUCH_TRANSACTION, 246, 24}
+BAD_VALUE, WRITE_CONFLICT, DUPLICATE_KEY = 2, 112, 11000
+CONFLICT = {WRITE_CONFLICT, DUPLICATE_KEY, 251, 246, 24}
 """WriteConflict, DuplicateKey, NoSuchTransaction, SnapshotUnavailable, LockTimeout"""
 TOO_DEEP = {15}
 """Overflow: nested too deeply"""
@@ -71,11 +71,8 @@ def _operation_failure(fault: OperationFailure) -> BaseException:
         codes |= {error.get("code") for error in fault.details.get("writeErrors", [])}
     if codes & TOO_LARGE_DOCUMENT or (BAD_VALUE in codes and "too large" in text):
         return too_large("The resource is larger than the 16 MB that one document may have")
-    # Whoever ended it, MongoDB because of its age or an operator: it would end like that again.
-    if codes & TOO_LARGE_TRANSACTION or (NO_SUCH_TRANSACTION in codes and "has been aborted" in text):
-        return too_costly(
-            "The transaction is larger, or took longer, than MongoDB allows; nothing was written. Split it"
-        )
+    if codes & TOO_LARGE_TRANSACTION:
+        return too_much()
     if codes & TOO_DEEP:
         return unprocessable("The resource is nested too deeply to be stored", code="too-costly")
     if WRITE_CONFLICT in codes and "Cache full" in text:
@@ -100,6 +97,11 @@ def in_doubt() -> FHIRError:
         "The database was lost while it made a write durable, so that the write may or may not have been done. "
         "Look what is there before you repeat it"
     )
+
+
+def too_much() -> FHIRError:
+    text = "The transaction is larger, or took longer, than MongoDB allows; nothing was written. Split it"
+    return too_costly(text)
 
 
 def refused(fault: BaseException) -> FHIRError:

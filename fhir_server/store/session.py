@@ -6,6 +6,7 @@ https://www.mongodb.com/docs/manual/core/transactions/
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -19,10 +20,14 @@ from pymongo.write_concern import WriteConcern
 
 from fhir_server.store.coalesce import settled
 from fhir_server.store.documents import Document
-from fhir_server.store.faults import Away, translated
+from fhir_server.store.faults import Away, too_much, translated
 from fhir_server.store.reach import Reach
 
 DURABLE = WriteConcern(w="majority", j=True)
+
+NO_SUCH_TRANSACTION = 251
+OLD_SECONDS = 30
+"""A transaction that MongoDB ended is begun again, but not one as old as this: it would take as long again"""
 
 GIVE_UP_SECONDS = 0.1
 RELEASE_SECONDS = 900
@@ -46,6 +51,7 @@ class Transactions:
         A commit that has begun cannot be called back: a task that is cancelled meanwhile waits for what comes
         of it, and learns the truth.
         """
+        started = time.monotonic()
         async with self._client.start_session() as session:
             with self._reach.asking():
                 await session.start_transaction(ReadConcern("snapshot"), DURABLE)
@@ -55,6 +61,8 @@ class Transactions:
                 except BaseException as fault:
                     if isinstance(translated(fault), Away):
                         await self._give_up(session)
+                    elif time.monotonic() - started > OLD_SECONDS and _was_ended(fault):
+                        raise too_much() from fault
                     raise
 
     async def _give_up(self, session: AsyncClientSession) -> None:
@@ -83,3 +91,9 @@ class Transactions:
         for task in tuple(self._releasing):
             task.cancel()
         await asyncio.gather(*self._releasing, return_exceptions=True)
+
+
+def _was_ended(fault: BaseException) -> bool:
+    """Whether MongoDB no longer knew the transaction: it ends those that are older than its limit."""
+    cause = fault if isinstance(fault, OperationFailure) else fault.__cause__
+    return isinstance(cause, OperationFailure) and cause.code == NO_SUCH_TRANSACTION

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from resources.outcome import Issue
 
 BREATH = 25
-"""Resources judged between two turns of the event loop, so that others are served meanwhile"""
+"""Resources judged or written between two turns of the event loop, so that others are served meanwhile"""
 
 
 @dataclass(slots=True)
@@ -196,6 +196,8 @@ async def _prefetch(asked: Sequence[Entry], unit: Unit) -> None:
 async def _run(ctx: Context, attempt: Attempt, entry: Entry, request: FhirRequest) -> None:
     attempt.requests[entry.position] = request
     attempt.unit.where = f"{entries.where(entry.position)}.resource"
+    if len(attempt.results) % BREATH == BREATH - 1:
+        await asyncio.sleep(0)
     try:
         attempt.results[entry.position] = await INTERACTIONS[request.interaction](ctx, request, attempt.unit)
     except FHIRError as fault:
