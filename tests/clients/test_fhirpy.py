@@ -22,7 +22,7 @@ async def test_create_read_update_delete(base_url: str) -> None:
     again = await client.resources("Patient").search(_id=patient.id).first()
     assert again is not None
     assert again["active"] is True
-    await again.delete()
+    await again.delete()  # type: ignore[no-untyped-call]
     with pytest.raises(ResourceNotFound):
         await client.reference("Patient", patient.id).to_resource()
 
