@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from fhir_server.search import composite, date, number, quantity, reference, string, token, uri
+from fhir_server.search import coded, composite, date, number, quantity, reference, string, token, uri
 from fhir_server.search.site import Site
 from resources import registry
 from resources.fhirpath import compile_path
@@ -44,6 +44,7 @@ class _Branch:
     index: Index
     codes: list[str] = field(default_factory=list)
     is_composite: bool = False
+    is_coded: bool = False
 
 
 def search_document(resource: dict[str, Any], site: Site) -> dict[str, Any]:
@@ -76,7 +77,14 @@ def _run(branch: _Branch, resource: dict[str, Any], site: Site, found: dict[str,
         return
     for code in branch.codes:
         _add(found, code, values)
-    if index is reference.index:
+    if branch.is_coded:
+        more: dict[str, list[str]] = {}
+        for kind, item in items:
+            coded.further(kind, item, more)
+        for name, texts in more.items():
+            for code in branch.codes:
+                _add(found, f"{code}:{name}", texts)
+    elif index is reference.index:
         for kind, item in items:
             for name, further in reference.further(kind, item, site).items():
                 for code in branch.codes:
@@ -120,7 +128,8 @@ def _branches(resource_type: str) -> tuple[list[_Branch], Callable[[str], list[_
         for expression in alternatives(parameter, resource_type):
             shared = by_step.setdefault(_first_step(expression, resource_type), {})
             extract = compile_path(expression, resource_type)
-            branch = _Branch(extract, _index(parameter, expression))
+            index = _index(parameter, expression)
+            branch = _Branch(extract, index, is_coded=index is token.index)
             shared.setdefault((expression, parameter.type), branch).codes.append(parameter.code)
     always = list(by_step.pop(None, {}).values())
     steps = {step: list(shared.values()) for step, shared in by_step.items() if step is not None}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from fhir_server.search import compartment, date, number, quantity, reference, string, token, uri
+from fhir_server.search import coded, compartment, date, number, quantity, reference, string, token, uri
 from fhir_server.search import composite as composites
 from fhir_server.search.clauses import Clause, Search
 from fhir_server.search.site import Condition, Site
@@ -23,7 +23,7 @@ _CONDITIONS: dict[str, Callable[[Clause, Site], Condition]] = {
     "quantity": quantity.condition,
     "reference": reference.condition,
     "string": string.condition,
-    "token": token.condition,
+    "token": coded.condition,
     "uri": uri.condition,
 }
 
@@ -40,7 +40,7 @@ _MODIFIERS: dict[str, Sequence[str]] = {
     "number": number.MODIFIERS,
     "quantity": quantity.MODIFIERS,
     "string": string.MODIFIERS,
-    "token": token.MODIFIERS,
+    "token": coded.MODIFIERS,
     "uri": uri.MODIFIERS,
 }
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
+from resources.terminology import Expansion
+
 Condition = dict[str, object]
 """A MongoDB condition over a stored document."""
 
@@ -14,12 +16,18 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+def _no_value_set(url: str) -> Expansion | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """`base_url` without a slash at the end: its references are local ones; `zone` is meant where a date names none;
-    `clock` gives the present moment (aware), from which `ap` measures.
+    `clock` gives the present moment (aware), from which `ap` measures; `value_set` gives the codes of a value set
+    that is stored here, by its URL, for `:in`. Those of R4 are known without.
     """
 
     base_url: str
     zone: tzinfo = UTC
     clock: Callable[[], datetime] = _now
+    value_set: Callable[[str], Expansion | None] = _no_value_set

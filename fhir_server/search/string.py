@@ -55,18 +55,21 @@ def condition(clause: Clause, site: Site) -> Condition:
 
 
 def _wanted(clause: Clause, text: str) -> str | Regex[str]:
-    plain = normalize(text)
     if clause.modifier == "exact":
-        return f"{plain}{SEPARATOR}{text}"
+        return f"{normalize(text)}{SEPARATOR}{text}"
+    return beginning(clause, text, anywhere=clause.modifier == "contains")
+
+
+def beginning(clause: Clause, text: str, *, anywhere: bool = False) -> Regex[str]:
+    """What matches normalized texts that begin with the text, or hold it anywhere."""
+    plain = normalize(text)
     if not plain:
         raise outcome.bad_parameter(clause.name, "has nothing to look for but space and accents")
     if len(plain.encode()) > _LONGEST:
         raise outcome.bad_parameter(
             clause.name, f"is longer than {_LONGEST} bytes once accents are taken apart"
         )
-    if clause.modifier == "contains":
-        return Regex(re.escape(plain))
-    return Regex(f"^{re.escape(plain)}")
+    return Regex(re.escape(plain) if anywhere else f"^{re.escape(plain)}")
 
 
 def _without_accents(text: str) -> str:

@@ -20,8 +20,6 @@ from fhir_server.search.site import Condition, Site
 from fhir_server.search.values import split_bar
 from resources import outcome
 
-MODIFIERS = ("not",)
-
 
 def index(type_name: str, value: Any, site: Site) -> list[str]:
     """The terms of a CodeableConcept, Coding, Identifier, ContactPoint or primitive; none for other types."""

@@ -4,6 +4,8 @@
 |---|---|
 | `structures.json` | `primitives` (regex, ranges) and `types` (elements of resources and data types) |
 | `required_bindings.json` | value set → {system: [codes]}; `null` where the set is open |
+| `value_sets.json` | the other value sets whose codes are all in R4 → {system: [codes]} |
+| `hierarchies.json` | code system → {code: the code it is nested in} |
 | `invariants.json` | where a constraint is defined → [{key, severity, expression}] |
 | `search_parameters.json` | [{code, url, type, base, expression, ...}] |
 | `compartments.json` | compartment → type → [search parameter] |

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from resources.definitions import searching, structures, terminology
+from resources.definitions import concepts, searching, structures, terminology
 
 Json = dict[str, Any]
 
@@ -33,6 +33,8 @@ def tables(package: Path) -> dict[str, Any]:
         "structures": facts,
         "invariants": invariants,
         "required_bindings": terminology.table(bound, by_kind["ValueSet"], by_kind["CodeSystem"]),
+        "value_sets": concepts.value_sets(bound, by_kind["ValueSet"], by_kind["CodeSystem"]),
+        "hierarchies": concepts.hierarchies(by_kind["CodeSystem"]),
         "search_parameters": searching.search_parameters(by_kind["SearchParameter"]),
         "compartments": searching.compartments(by_kind["CompartmentDefinition"]),
     }
