@@ -38,7 +38,7 @@ bench: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.bench $(ARGS)
 
 soak: $(VENV)/dev.stamp
-	$(BIN)/python -m tests.bench.soak $(ARGS)
+	$(BIN)/python -m tests.soak $(ARGS)
 
 # The official examples are a few tests' input; without npm or network those tests skip and say so.
 examples:

@@ -38,8 +38,8 @@ PATIENCE = 30
 
 HEARTBEAT, SILENCE = 1, 6
 """Seconds between two signs of life of MongoDB, and how long one may be late: then it counts as hung, and
-what waits for it is answered with 503. Nothing may keep the event loop busy that long: half of it was measured
-with a Bundle of 40 MB."""
+what waits for it is answered with 503. Nothing may keep the event loop busy that long: a Bundle of 40 MB
+does for three seconds."""
 
 log = structlog.get_logger()
 

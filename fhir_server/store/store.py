@@ -6,9 +6,10 @@ import asyncio
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
+from typing import TypeVar
 
 from pymongo import AsyncMongoClient, ReplaceOne
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -26,6 +27,8 @@ from fhir_server.store.unit import AUDIT, Unit, Write
 LOCKS = "_locks"
 SERVER = "_server"
 LOCK_LIFE = timedelta(hours=1)
+PORTION = 1000
+Item = TypeVar("Item")
 
 
 class Store:
@@ -230,7 +233,7 @@ class Store:
     async def apply(
         self, writes: Sequence[Write], events: Sequence[Document], session: AsyncClientSession
     ) -> None:
-        """Sends writes and events into an open transaction, one command for each kind and collection."""
+        """Sends writes and events into an open transaction, few commands for each kind and collection."""
         await self._ensure(writes)
         inserts: dict[str, list[Document]] = defaultdict(list)
         replaces: dict[str, list[ReplaceOne[Document]]] = defaultdict(list)
@@ -243,13 +246,15 @@ class Store:
             swap = ReplaceOne({"_id": old["_id"], "v": old["v"]}, write.document)
             replaces[write.resource_type].append(swap)
         for name, operations in replaces.items():
-            done = await self.collections.collection(name).bulk_write(operations, session=session)
-            if done.matched_count != len(operations):
-                raise WriteConflict(f"{name}: a version was superseded meanwhile")
+            for some in _portions(operations):
+                done = await self.collections.collection(name).bulk_write(some, session=session)
+                if done.matched_count != len(some):
+                    raise WriteConflict(f"{name}: a version was superseded meanwhile")
         for name, documents in inserts.items():
-            await self.collections.collection(name).insert_many(documents, session=session)
-        if events:
-            await self._send_events(events, session)
+            for some_documents in _portions(documents):
+                await self.collections.collection(name).insert_many(some_documents, session=session)
+        for some_events in _portions(events):
+            await self._send_events(some_events, session)
 
     async def _send_events(self, events: Sequence[Document], session: AsyncClientSession) -> None:
         try:
@@ -265,3 +270,8 @@ class Store:
         await self._appends.idle()
         await self._transactions.close()
         await asyncio.shield(self.client.close())
+
+
+def _portions(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    """As many as are encoded without keeping the event loop from others for long."""
+    return (items[start : start + PORTION] for start in range(0, len(items), PORTION))

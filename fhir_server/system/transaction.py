@@ -60,10 +60,11 @@ class Attempt:
 async def transaction(ctx: Context, request: FhirRequest) -> Result:
     """Performs all entries or none; a Bundle `transaction-response` in the order asked."""
     bundle = bundle_of(request)
-    asked = [
-        Entry(position, entry.get("fullUrl"), entries.entry_request(ctx, request, entry, position))
-        for position, entry in enumerate(await _judged(bundle))
-    ]
+    asked: list[Entry] = []
+    for position, entry in enumerate(await _judged(bundle)):
+        made = entries.entry_request(ctx, request, entry, position)
+        asked.append(Entry(position, entry.get("fullUrl"), made))
+        await _breath(position)
     _refuse_same_identity(ctx, asked)
 
     async def once() -> Result:
@@ -89,6 +90,7 @@ async def transaction(ctx: Context, request: FhirRequest) -> Result:
 
 async def _judged(bundle: Json) -> list[Json]:
     """The entries of a valid Bundle; all errors of all entries at once otherwise."""
+    await asyncio.sleep(0)  # the body has just been decoded, and that may have taken long
     issues = _errors(validation.validate(bundle, entries=False))
     if issues:
         raise invalid(issues)
@@ -97,11 +99,15 @@ async def _judged(bundle: Json) -> list[Json]:
         if "resource" in entry:
             found = _errors(validation.validate(entry["resource"]))
             issues += [issue.within(f"{entries.where(position)}.resource") for issue in found]
-        if position % BREATH == BREATH - 1:
-            await asyncio.sleep(0)
+        await _breath(position)
     if issues:
         raise invalid(issues)
     return asked
+
+
+async def _breath(done: int) -> None:
+    if done % BREATH == BREATH - 1:
+        await asyncio.sleep(0)
 
 
 def _errors(issues: Iterable[Issue]) -> list[Issue]:
@@ -196,8 +202,7 @@ async def _prefetch(asked: Sequence[Entry], unit: Unit) -> None:
 async def _run(ctx: Context, attempt: Attempt, entry: Entry, request: FhirRequest) -> None:
     attempt.requests[entry.position] = request
     attempt.unit.where = f"{entries.where(entry.position)}.resource"
-    if len(attempt.results) % BREATH == BREATH - 1:
-        await asyncio.sleep(0)
+    await _breath(len(attempt.results))
     try:
         attempt.results[entry.position] = await INTERACTIONS[request.interaction](ctx, request, attempt.unit)
     except FHIRError as fault:
