@@ -26,7 +26,8 @@ MAX_DEPTH = 90
 MAX_DIGITS = 34
 """Significant digits of a number; IEEE 754 decimal128, in which numbers are stored, keeps 34."""
 
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_STRING = re.compile(rb'"[^"]*"')
+_NOT_STRUCTURE = bytes(set(range(256)) - set(b'[]{}"'))
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
@@ -158,7 +159,9 @@ def _check_depth(body: bytes) -> None:
     """
     if body.count(b"{") + body.count(b"[") <= MAX_DEPTH:
         return
-    brackets = _STRING.sub(b"", body).translate(None, _NOT_BRACKETS)
+    if b"\\" in body:
+        body = body.replace(b"\\\\", b"").replace(b'\\"', b"")  # what is left of quotes begins or ends a string
+    brackets = _STRING.sub(b"", body.translate(None, _NOT_STRUCTURE)).translate(None, _NOT_BRACKETS)
     for _ in range(MAX_DEPTH):
         peeled = brackets.replace(b"{}", b"").replace(b"[]", b"")
         if len(peeled) == len(brackets):

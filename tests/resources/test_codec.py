@@ -70,3 +70,15 @@ def test_the_depth_is_bounded(depth: int, opening: str, closing: str) -> None:
 def test_brackets_in_strings_are_no_depth() -> None:
     raw = b'{"a":"' + b"[{" * 1000 + b'\\""}'
     assert codec.encode(codec.decode(raw)) == raw
+
+
+@pytest.mark.parametrize("hidden", [b'"{[\\"{["', b'"\\\\"', b'"\\\\\\"[[{{"', b'"[[[[{{{{"'])
+@pytest.mark.parametrize("depth", [codec.MAX_DEPTH, codec.MAX_DEPTH + 1])
+def test_brackets_inside_strings_do_not_count_as_depth(hidden: bytes, depth: int) -> None:
+    many = b",".join([hidden] * 100)
+    body = b"[" * (depth - 1) + b"[" + many + b"]" + b"]" * (depth - 1)
+    if depth > codec.MAX_DEPTH:
+        with pytest.raises(FHIRError, match="levels deep"):
+            codec.decode_any(body)
+    else:
+        assert codec.encode(codec.decode_any(body)) == body
