@@ -60,7 +60,7 @@ def _without_identity(resource: dict[str, Any]) -> dict[str, Any]:
     return {**rest, "meta": meta}
 
 
-@examples(150)
+@examples(100)
 @given(resource_type=st.sampled_from(TYPES), seed=st.integers(0, 2**32))
 async def test_valid_resources_of_any_type(client: httpx.AsyncClient, resource_type: str, seed: int) -> None:
     await stored_or_refused(client, resource_type, generated.resource(resource_type, random.Random(seed)))
@@ -80,7 +80,7 @@ async def test_resources_with_defects(
     await stored_or_refused(client, resource_type, resource)
 
 
-@examples(150)
+@examples(100)
 @given(number=DECIMALS, text=TEXTS.filter(bool))
 async def test_any_number_and_any_text_stay_what_they_are(
     client: httpx.AsyncClient, number: str, text: str
@@ -101,7 +101,7 @@ async def test_any_json(client: httpx.AsyncClient, value: Any) -> None:
     await stored_or_refused(client, "Patient", value)
 
 
-@examples(150)
+@examples(60)
 @given(raw=st.one_of(st.binary(max_size=60), JSON.map(codec.encode).flatmap(
     lambda text: st.integers(0, len(text)).map(lambda cut: text[:cut]))))  # fmt: skip
 async def test_any_bytes(client: httpx.AsyncClient, raw: bytes) -> None:
