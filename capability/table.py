@@ -16,11 +16,14 @@ from functools import cached_property
 from resources import registry, search_parameters
 from resources.search_parameters import SearchParameter
 
-SEARCHABLE_TYPES = frozenset({"number", "quantity", "composite", "date", "string", "token", "reference", "uri"})
+SEARCHABLE_TYPES = frozenset({"number", "quantity", "composite", "special", "date", "string", "token", "reference", "uri"})
 """Types of search parameters that are indexed and asked for.
 
 http://hl7.org/fhir/R4/search.html#ptypes
 """
+
+WITHOUT_EXPRESSION = frozenset({"_text"})
+"""Parameters that R4 has no expression for, and that are searched by all the same."""
 
 TYPE_INTERACTIONS = frozenset(
     {
@@ -144,9 +147,10 @@ class Capability:
 
 
 def _searchable(resource_type: str) -> tuple[SearchParameter, ...]:
-    """Without an expression there is nothing to index: `_text`, `_content` and `_query` are other machinery."""
+    """Without an expression there is nothing to index: `_content` and `_query` are other machinery."""
     known = search_parameters.parameters(resource_type).values()
-    return tuple(p for p in known if p.type in SEARCHABLE_TYPES and p.expression is not None)
+    possible = (p for p in known if p.expression is not None or p.code in WITHOUT_EXPRESSION)
+    return tuple(p for p in possible if p.type in SEARCHABLE_TYPES)
 
 
 TABLE = Capability(types=tuple(sorted(registry.resource_types())))

@@ -7,10 +7,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from capability.table import SEARCHABLE_TYPES, TABLE, Capability
-from resources.search_parameters import parameters
-
-_OTHER_TYPES = ("special",)
-
 
 def routes_table(table: Capability = TABLE) -> str:
     """Each interaction with the ways to ask for it and the types it is for."""
@@ -25,12 +21,10 @@ def search_table(table: Capability = TABLE) -> str:
     """Each type of search parameter with the number of parameters, one counted for each type it searches."""
     counts: Counter[str] = Counter()
     for name in table.types:
-        counts.update(p.type for p in parameters(name).values() if p.expression is not None)
-    kinds = (*sorted(SEARCHABLE_TYPES), *(kind for kind in _OTHER_TYPES if kind not in SEARCHABLE_TYPES))
-    rows = [
-        (f"`{kind}`", "yes" if kind in SEARCHABLE_TYPES else "not yet", str(counts[kind])) for kind in kinds
-    ]
-    return _markdown(("Parameter type", "Searchable", "Parameters"), rows)
+        counts.update(p.type for p in table.search_parameters(name))
+    kinds = sorted(SEARCHABLE_TYPES)
+    rows = [(f"`{kind}`", str(counts[kind])) for kind in kinds]
+    return _markdown(("Parameter type", "Parameters"), rows)
 
 
 def parameters_table(types: Iterable[str], table: Capability = TABLE) -> str:

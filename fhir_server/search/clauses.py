@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from capability.table import SEARCHABLE_TYPES, TABLE
+from capability.table import SEARCHABLE_TYPES, TABLE, WITHOUT_EXPRESSION
 from fhir_server.search import chain, include_syntax
 from fhir_server.search import filter as filters
 from fhir_server.search.values import split_or
@@ -27,9 +27,7 @@ PRESENTATION = frozenset({"_format", "_pretty"})
 JOINING = frozenset({chain.HAS, filters.NAME, *include_syntax.NAMES})
 """Parameters that lead to other resources, or combine others."""
 
-LATER = frozenset(
-    {"_contained", "_containedType", "_list", "_type", "_query"} | {"_text", "_content", "_score"}
-)
+LATER = frozenset({"_contained", "_containedType", "_list", "_type", "_query", "_content", "_score"})
 """Parameters of R4 that this server does not answer yet."""
 
 TOTALS = ("none", "estimate", "accurate")
@@ -286,7 +284,7 @@ def _parameter(resource_type: str, name: str, *, lenient: bool) -> SearchParamet
             f"Parameter '{name}': this server does not support search parameters of type {parameter.type} yet"
         )
         refusal = outcome.not_supported(text)
-    elif parameter.expression is None:
+    elif parameter.expression is None and code not in WITHOUT_EXPRESSION:
         text = f"Parameter '{name}': this server does not support it, for R4 does not say which element it is about"
         refusal = outcome.not_supported(text)
     if refusal is None:

@@ -11,7 +11,19 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from fhir_server.search import coded, composite, date, number, quantity, reference, string, token, uri
+from fhir_server.search import (
+    coded,
+    composite,
+    date,
+    near,
+    number,
+    quantity,
+    reference,
+    string,
+    text,
+    token,
+    uri,
+)
 from fhir_server.search.site import Site
 from resources import registry
 from resources.fhirpath import compile_path
@@ -25,6 +37,7 @@ _INDEXES: dict[str, Index] = {
     "number": number.index,
     "quantity": quantity.index,
     "reference": reference.index,
+    "special": near.index,
     "string": string.index,
     "token": token.index,
     "uri": uri.index,
@@ -59,6 +72,8 @@ def search_document(resource: dict[str, Any], site: Site) -> dict[str, Any]:
     for member in resource:
         for branch in by_member(member):
             _run(branch, resource, site, found)
+    if "text" in resource and (words := text.words(resource)):
+        found["_text"] = words
     return found
 
 
@@ -147,6 +162,8 @@ def _is_of(member: str, step: str) -> bool:
 
 
 def _index(parameter: SearchParameter, expression: str) -> Index:
+    if parameter.code == "_source":
+        return uri.index_source
     system_of = _system_of(expression) if parameter.type == "token" else None
     return _INDEXES[parameter.type] if system_of is None else token.index_of_codes(system_of)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from fhir_server.search import coded, compartment, date, number, quantity, reference, string, token, uri
+from fhir_server.search import coded, compartment, date, near, number, quantity, reference, string, text, token, uri
 from fhir_server.search import composite as composites
 from fhir_server.search.clauses import Clause, Search
 from fhir_server.search.site import Condition, Site
@@ -22,6 +22,7 @@ _CONDITIONS: dict[str, Callable[[Clause, Site], Condition]] = {
     "number": number.condition,
     "quantity": quantity.condition,
     "reference": reference.condition,
+    "special": near.condition,
     "string": string.condition,
     "token": coded.condition,
     "uri": uri.condition,
@@ -39,6 +40,7 @@ _MODIFIERS: dict[str, Sequence[str]] = {
     "date": date.MODIFIERS,
     "number": number.MODIFIERS,
     "quantity": quantity.MODIFIERS,
+    "special": near.MODIFIERS,
     "string": string.MODIFIERS,
     "token": coded.MODIFIERS,
     "uri": uri.MODIFIERS,
@@ -77,6 +79,9 @@ def condition(clause: Clause, site: Site) -> Condition:
     if clause.parameter.code == "_lastUpdated":
         _check_modifier(clause, ())
         return date.instant_condition(clause, "t", site)
+    if clause.parameter.code == "_text":
+        _check_modifier(clause, text.MODIFIERS)
+        return text.condition(clause)
     if clause.parameter.type != "reference":
         _check_modifier(clause, _MODIFIERS[clause.parameter.type])
     return _CONDITIONS[clause.parameter.type](clause, site)

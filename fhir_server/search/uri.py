@@ -33,6 +33,17 @@ def index(type_name: str, value: Any, site: Site) -> list[str]:
     return [value]
 
 
+def index_source(type_name: str, value: Any, site: Site) -> list[str]:
+    """A Meta.source with and without its fragment, and the fragment alone, which tells the message.
+
+    http://hl7.org/fhir/R4/resource-definitions.html#Meta.source
+    """
+    source, mark, fragment = value.partition("#") if isinstance(value, str) else ("", "", "")
+    if not mark or not source or not fragment:
+        return index(type_name, value, site)
+    return [value, source, f"#{fragment}"]
+
+
 def condition(clause: Clause, site: Site) -> Condition:
     """Documents with one of the clause's URIs; `:below` with it or one in its path, `:above` with one it is below."""
     wanted: list[str | Regex[str]] = []

@@ -103,7 +103,7 @@ def test_strict_refuses_what_is_unknown_and_says_what_is_known() -> None:
         parse("Patient", [("shoe-size", "46")])
     assert refused.value.status == 400
     assert "birthdate, " in str(refused.value)
-    for unsupported in ("_cursor", "_text", "age", "birthOrderBoolean"):
+    for unsupported in ("_cursor", "_content", "age", "birthOrderBoolean"):
         assert f" {unsupported}," not in str(refused.value)
 
 
@@ -116,7 +116,6 @@ def test_lenient_leaves_out_what_is_unknown_and_says_so() -> None:
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("_text", "_text"),
         ("_content", "_content"),
         ("_list", "_list"),
         ("_query", "_query"),

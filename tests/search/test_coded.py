@@ -60,9 +60,12 @@ def test_modifiers_of_tokens(patients: Shelf, name: str, value: str, expected: s
         "http://here.org/ValueSet/men": {"http://hl7.org/fhir/administrative-gender": ["male"]},
         "http://here.org/ValueSet/all-of-s": {"urn:s": None},
     }
-    shelf = dataclasses.replace(
-        patients, site=dataclasses.replace(SITE, value_set=lambda url: stored.get(url))
-    )
+
+    def value_set(url: str) -> Expansion | None:
+        return stored.get(url)
+
+    site = dataclasses.replace(SITE, value_set=value_set)
+    shelf = dataclasses.replace(patients, site=site)
     assert "".join(shelf.find((name, value))) == expected
 
 

@@ -83,3 +83,22 @@ def test_what_is_indexed_is_found(shelves: Mapping[str, Shelf], parts: list[str]
     assert shelf.finds({"url": whole}, ("url", whole))
     assert shelf.finds({"url": whole}, ("url:below", ancestor))
     assert shelf.finds({"url": ancestor}, ("url:above", whole))
+
+
+@pytest.mark.parametrize(
+    ("value", "finds"),
+    [
+        ("http://lab.org/feed#msg-1", True),
+        ("http://lab.org/feed", True),
+        ("#msg-1", True),
+        ("http://lab.org/feed#msg-2", False),
+        ("#msg", False),
+    ],
+)
+def test_a_source_is_found_with_and_without_its_fragment(
+    shelves: Mapping[str, Shelf], value: str, finds: bool
+) -> None:
+    """http://hl7.org/fhir/R4/resource-definitions.html#Meta.source"""
+    resource = {"meta": {"source": "http://lab.org/feed#msg-1"}}
+    assert shelves["ValueSet"].finds(resource, ("_source", value)) is finds
+    assert shelves["ValueSet"].finds({"meta": {"source": "urn:x"}}, ("_source", "urn:x"))
