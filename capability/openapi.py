@@ -20,6 +20,7 @@ _SUMMARIES = {
     "capabilities": "What this server does",
     "transaction": "Carry out a Bundle: all entries (transaction) or each for itself (batch)",
     "history-system": "Versions of all resources, newest first",
+    "search-system": "Find resources of several types",
     "search-type": "Find resources of a type",
     "create": "Store a new resource",
     "update": "Store a resource under its id",
@@ -38,6 +39,7 @@ _STATUSES = {
     "capabilities": (200, 304, 400, 406, 503),
     "transaction": (*_WRITE, 410),
     "history-system": (200, 400, 406, 503),
+    "search-system": _READ,
     "search-type": _READ,
     "create": (*_WRITE, 201),
     "update": (*_WRITE, 201),
@@ -52,21 +54,27 @@ _STATUSES = {
 _READ_PARAMETERS = ("_format", "_pretty", "_summary", "_elements", "If-None-Match", "If-Modified-Since")
 _HISTORY_PARAMETERS = ("_count", "_since", "_at", "_cursor", "_format", "_pretty", "_summary", "_elements")
 
+_SEARCH_PARAMETERS = (
+    "_include",
+    "_revinclude",
+    "_filter",
+    "_count",
+    "_sort",
+    "_total",
+    "_cursor",
+    "_format",
+    "_pretty",
+    "_summary",
+    "_elements",
+    "Prefer",
+)
+
 _PARAMETERS: dict[str, tuple[str, ...]] = {
     "capabilities": ("mode", "_format", "_pretty", "_summary", "_elements", "If-None-Match"),
     "transaction": ("Prefer", "_format", "_pretty"),
     "history-system": _HISTORY_PARAMETERS,
-    "search-type": (
-        "_count",
-        "_sort",
-        "_total",
-        "_cursor",
-        "_format",
-        "_pretty",
-        "_summary",
-        "_elements",
-        "Prefer",
-    ),
+    "search-system": ("_type", *_SEARCH_PARAMETERS),
+    "search-type": _SEARCH_PARAMETERS,
     "create": ("If-None-Exist", "Prefer", "_format", "_pretty"),
     "update": ("If-Match", "If-None-Match", "Prefer", "_format", "_pretty"),
     "patch": ("If-Match", "Prefer", "_format", "_pretty"),
@@ -77,7 +85,10 @@ _PARAMETERS: dict[str, tuple[str, ...]] = {
     "vread": _READ_PARAMETERS,
 }
 
-_BUNDLES = frozenset({"transaction", "history-system", "search-type", "history-type", "history-instance"})
+_BUNDLES = frozenset(
+    {"transaction", "history-system", "search-system", "search-type", "history-type", "history-instance"}
+)
+_SEARCHES = frozenset({"search-type", "search-system"})
 _NO_BODY = frozenset({204, 304})
 
 
@@ -106,7 +117,7 @@ def _fhir_paths(table: Capability, base: str) -> Json:
     for route in table.routes:
         if route.interaction == "batch":  # shares its route with transaction
             continue
-        if "{type}" in route.path:
+        if route.path.startswith("/{type}"):
             _add(paths, base, route.path.replace("{type}", "Binary"), route)
         _add(paths, base, route.path, route)
     return paths
@@ -138,6 +149,7 @@ def _operation(route: Route, path: str) -> Json:
 
 def _name(route: Route, path: str) -> str:
     parts = [route.interaction, *(["conditional"] if route.conditional else [])]
+    parts += ["compartment"] if "{compartment}" in path else []
     parts += ["post"] if path.endswith("_search") else []
     parts += ["Binary"] if path.startswith("/Binary") else []
     return "-".join(parts)
@@ -146,11 +158,13 @@ def _name(route: Route, path: str) -> str:
 def _tag(path: str) -> str:
     if path.startswith("/Binary"):
         return "Binary"
+    if "{compartment}" in path:
+        return "compartments"
     return "types" if "{type}" in path else "system"
 
 
 def _path_parameters(path: str, *, changed: bool = False) -> list[Json]:
-    names = [name for name in ("type", "id", "vid") if f"{{{name}}}" in path]
+    names = [name for name in ("compartment", "type", "id", "vid") if f"{{{name}}}" in path]
     return [components.parameter("type-changed" if changed and name == "type" else name) for name in names]
 
 
@@ -158,7 +172,7 @@ def _parameters(route: Route, *, binary: bool) -> list[Json]:
     names = list(_PARAMETERS[route.interaction])
     if route.conditional:
         names = [name for name in names if name not in {"If-Match", "If-None-Match"}]
-    if route.conditional or (route.interaction, route.method) == ("search-type", "GET"):
+    if route.conditional or (route.interaction in _SEARCHES and route.method == "GET"):
         names += components.SEARCH_PARAMETERS
     if binary and route.interaction in {"create", "update"}:
         names.append("X-Security-Context")
@@ -167,7 +181,7 @@ def _parameters(route: Route, *, binary: bool) -> list[Json]:
 
 def _responses(route: Route, path: str) -> Json:
     statuses = set(_STATUSES[route.interaction])
-    if route.method == "POST" and route.interaction == "search-type":
+    if route.method == "POST" and route.interaction in _SEARCHES:
         statuses |= {413, 415}
     return {str(status): _response(route, path, status) for status in sorted(statuses)}
 
@@ -186,7 +200,7 @@ def _response(route: Route, path: str, status: int) -> Json:
 
 
 def _request_body(route: Route, *, binary: bool) -> Json | None:
-    if route.interaction == "search-type":
+    if route.interaction in _SEARCHES:
         content = components.form_content() if route.method == "POST" else None
     elif route.interaction == "patch":
         content = components.patch_content()
@@ -198,7 +212,7 @@ def _request_body(route: Route, *, binary: bool) -> Json | None:
             content["*/*"] = {"schema": {}}
     else:
         content = None
-    return None if content is None else {"required": route.interaction != "search-type", "content": content}
+    return None if content is None else {"required": route.interaction not in _SEARCHES, "content": content}
 
 
 def _head(operation: Json) -> Json:

@@ -68,6 +68,12 @@ _PARAMETERS: Json = {
     "_count": _query(
         "_count", "Most entries of a page", {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}
     ),
+    "_type": _query("_type", "Types that are searched, separated by commas", _STRING),
+    "_include": _query("_include", "What comes along: [type]:[reference]:[target type], or *", _STRING),
+    "_revinclude": _query(
+        "_revinclude", "What refers to the matches: [type]:[reference]:[target type]", _STRING
+    ),
+    "_filter": _query("_filter", "Tests with and, or, not and parentheses", _STRING),
     "_total": _query(
         "_total", "Whether matches are counted", {"type": "string", "enum": ["none", "estimate", "accurate"]}
     ),
@@ -120,6 +126,8 @@ def components(table: Capability) -> Json:
         "type": _type("Resource type; Binary has paths of its own", table, "read"),
         "type-changed": _type("Resource type that clients may change", table, "update"),
     }
+    owners = {"type": "string", "enum": list(table.compartments)}
+    types["compartment"] = {**_path("compartment", "Type that has a compartment"), "schema": owners}
     return {"parameters": types | _PARAMETERS, "responses": responses(), "schemas": _schemas(table)}
 
 

@@ -28,14 +28,21 @@ LOOPBACK_ONLY = "No access control is configured: the server listens on the loop
 CONTROL_PARAMETERS = (
     ("_count", "number", "How many entries a page holds at most"),
     ("_elements", "string", "The elements to answer with, separated by commas"),
+    ("_filter", "special", "Tests with and, or, not and parentheses"),
+    ("_has", "string", "_has:[type]:[reference]:[parameter]: what something that refers here says"),
+    ("_include", "string", "[type]:[reference]:[target type] or *, also with :iterate"),
+    ("_revinclude", "string", "[type]:[reference]:[target type], also with :iterate"),
     ("_sort", "string", "_id or _lastUpdated, with - for descending"),
     ("_summary", "token", "true, text, data, count or false"),
     ("_total", "token", "none, estimate or accurate"),
+    ("_type", "token", "The types to search, separated by commas, in a search over several"),
 )
 """Parameters of a search that select nothing; R4 defines no SearchParameter for them.
 
 http://hl7.org/fhir/R4/search.html#table
 """
+
+_COMPARTMENTS = "http://hl7.org/fhir/CompartmentDefinition/"
 
 _INTERACTIONS = (
     "read",
@@ -79,6 +86,7 @@ def capability_statement(
         "interaction": _codes(table.interactions(None), _SYSTEM_INTERACTIONS),
         "searchParam": [*map(_parameter, table.common_search_parameters), *_control_parameters()],
     }
+    rest["compartment"] = [_COMPARTMENTS + each[0].lower() + each[1:] for each in table.compartments]
     if operations := table.operations_of(None):
         rest["operation"] = _operations(operations)
     return {
@@ -123,11 +131,13 @@ def _resource(table: Capability, name: str, settings: _Settings) -> Json:
         "conditionalUpdate": "update" in allowed,
         "conditionalDelete": settings.conditional_delete if "delete" in allowed else "not-supported",
         "referencePolicy": list(settings.reference_policy),
+        "searchInclude": list(table.includes(name)),
+        "searchRevInclude": list(table.revincludes(name)),
         "searchParam": [_parameter(each) for each in table.search_parameters(name)],
     }
     if operations := table.operations_of(name):
         entry["operation"] = _operations(operations)
-    return entry
+    return {key: value for key, value in entry.items() if value != []}
 
 
 def _codes(allowed: frozenset[str], order: tuple[str, ...]) -> list[Json]:

@@ -13,10 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from resources import registry, search_parameters
+from resources import compartments, registry, search_parameters
 from resources.search_parameters import SearchParameter
 
-SEARCHABLE_TYPES = frozenset({"number", "quantity", "composite", "special", "date", "string", "token", "reference", "uri"})
+SEARCHABLE_TYPES = frozenset(
+    {"number", "quantity", "composite", "special", "date", "string", "token", "reference", "uri"}
+)
 """Types of search parameters that are indexed and asked for.
 
 http://hl7.org/fhir/R4/search.html#ptypes
@@ -42,7 +44,7 @@ TYPE_INTERACTIONS = frozenset(
 CHANGES = frozenset({"update", "patch", "delete"})
 """Interactions with what is there already."""
 
-SYSTEM_INTERACTIONS = frozenset({"capabilities", "transaction", "batch", "history-system"})
+SYSTEM_INTERACTIONS = frozenset({"capabilities", "transaction", "batch", "history-system", "search-system"})
 
 _NARROWED = {"AuditEvent": TYPE_INTERACTIONS - CHANGES}
 """Types that take fewer: what is written down about accesses stays as it is."""
@@ -53,6 +55,7 @@ class Route:
     """How an interaction is asked for: `path` is relative to the base, `""` is the base itself.
 
     `conditional` routes find their resource by search parameters in the query. A route for GET answers HEAD too.
+    `{compartment}` is a type that has one; `/{compartment}/{id}/*` is about all types in it.
 
     http://hl7.org/fhir/R4/http.html#summary
     """
@@ -68,6 +71,8 @@ ROUTES = (
     Route("transaction", "POST", ""),
     Route("batch", "POST", ""),
     Route("history-system", "GET", "/_history"),
+    Route("search-system", "GET", ""),
+    Route("search-system", "POST", "/_search"),
     Route("search-type", "GET", "/{type}"),
     Route("create", "POST", "/{type}"),
     Route("update", "PUT", "/{type}", conditional=True),
@@ -81,6 +86,10 @@ ROUTES = (
     Route("delete", "DELETE", "/{type}/{id}"),
     Route("history-instance", "GET", "/{type}/{id}/_history"),
     Route("vread", "GET", "/{type}/{id}/_history/{vid}"),
+    Route("search-type", "GET", "/{compartment}/{id}/{type}"),
+    Route("search-type", "POST", "/{compartment}/{id}/{type}/_search"),
+    Route("search-system", "GET", "/{compartment}/{id}/*"),
+    Route("search-system", "POST", "/{compartment}/{id}/*/_search"),
 )
 
 
@@ -140,6 +149,42 @@ class Capability:
     def common_search_parameters(self) -> tuple[SearchParameter, ...]:
         """What every type can be searched by."""
         return _searchable("Resource")
+
+    @cached_property
+    def compartments(self) -> Mapping[str, tuple[str, ...]]:
+        """The types that have a compartment, each with the types that can be in it, sorted.
+
+        http://hl7.org/fhir/R4/compartmentdefinition.html
+        """
+        return {
+            owner: tuple(
+                sorted(name for name in self.types if name == owner or compartments.parameters(owner, name))
+            )
+            for owner in self.types
+            if compartments.is_compartment(owner)
+        }
+
+    @cached_property
+    def _revincludes(self) -> Mapping[str, tuple[str, ...]]:
+        found: dict[str, list[str]] = {name: [] for name in self.types}
+        for source in self.types:
+            for parameter in self.search_parameters(source):
+                if parameter.type == "reference":
+                    for target in parameter.target or self.types:
+                        found.get(target, []).append(f"{source}:{parameter.code}")
+        return {name: tuple(values) for name, values in found.items()}
+
+    def includes(self, resource_type: str) -> tuple[str, ...]:
+        """What `_include` may say of a type: `*`, and its references, as `Observation:patient`.
+
+        http://hl7.org/fhir/R4/search.html#include
+        """
+        own = [p.code for p in self.search_parameters(resource_type) if p.type == "reference"]
+        return ("*", *(f"{resource_type}:{code}" for code in own)) if own else ()
+
+    def revincludes(self, resource_type: str) -> tuple[str, ...]:
+        """What `_revinclude` may say in a search of a type: the references that lead to it."""
+        return self._revincludes.get(resource_type, ())
 
     def operations_of(self, resource_type: str | None) -> tuple[Operation, ...]:
         """The operations of a type, or those of the system (None)."""

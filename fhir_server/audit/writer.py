@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from fhir_server.store.unit import Unit
     from resources.outcome import FHIRError
 
+SEARCHES = {"search-type", "search-system"}
 METHODS = {"search-type": "GET", "create": "POST", "update": "PUT", "patch": "PATCH", "delete": "DELETE"}
 
 
@@ -79,9 +80,10 @@ def asked(request: FhirRequest, base_url: str) -> str | None:
     """Method and URL of a request that carries criteria; None for one that names its resource by id."""
     if not request.interaction:
         return f"{base_url}/{request.path}"
-    if not request.query and request.if_none_exist is None and request.interaction != "search-type":
+    if not request.query and request.if_none_exist is None and request.interaction not in SEARCHES:
         return None
-    where = "/".join(part for part in (base_url, request.resource_type, request.id) if part)
+    what = request.resource_type or ("*" if request.compartment else None)
+    where = "/".join(part for part in (base_url, *(request.compartment or ()), what, request.id) if part)
     query = f"?{urlencode(request.query)}" if request.query else ""
     condition = f" If-None-Exist: {request.if_none_exist}" if request.if_none_exist else ""
     return f"{METHODS.get(request.interaction, 'GET')} {where}{query}{condition}"

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fhir_server.search.include_syntax import is_include
 from resources import registry, summary
 
 if TYPE_CHECKING:
     from fhir_server.context import FhirRequest
     from resources.codec import Json
 
-SEARCHES = {"search-type"}
+SEARCHES = {"search-type", "search-system"}
 LISTS = SEARCHES | {"history-instance", "history-type", "history-system", "batch", "transaction"}
 """Interactions whose result holds the resources that are cut down"""
 
@@ -50,6 +51,9 @@ def _split(names: str) -> list[str]:
 
 
 def _types(request: FhirRequest) -> frozenset[str]:
+    """The types whose elements may be named; includes bring others along."""
+    if any(is_include(name) for name, _ in request.query):
+        return registry.resource_types()
     if request.resource_type is not None:
         return frozenset({request.resource_type})
     return (

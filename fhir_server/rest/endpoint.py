@@ -29,7 +29,7 @@ from fhir_server.rest.representation import refused, represented
 from fhir_server.rest.understanding import understood, unknown
 from fhir_server.store.documents import new_id
 from fhir_server.system.dispatch import answer
-from fhir_server.system.routing import template
+from fhir_server.system.routing import subject, template
 from resources.outcome import FHIRError, unavailable, unexpected
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def _options(http: HttpRequest) -> HttpResponse:
     """What a URL can be asked for; says nothing of what is stored. RFC 9110 §9.3.7"""
     segments = list(http.segments)
     path = template(segments)
-    methods = TABLE.methods(path, segments[0] if path.startswith("/{type}") else None)
+    methods = TABLE.methods(path, subject(segments, path))
     return HttpResponse(204 if methods else 404, headers={"Allow": ", ".join(methods)})
 
 

@@ -43,6 +43,7 @@ async def understood(
     target = _target(http)
     request.interaction = target.interaction
     request.resource_type, request.id, request.version_id = target.resource_type, target.id, target.version_id
+    request.compartment = target.compartment
     query = pairs(scope["query_string"].decode("latin-1"))
     request.query = query
     wanted = negotiation.response_format(query, _accept(request, http))

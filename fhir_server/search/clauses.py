@@ -27,7 +27,7 @@ PRESENTATION = frozenset({"_format", "_pretty"})
 JOINING = frozenset({chain.HAS, filters.NAME, *include_syntax.NAMES})
 """Parameters that lead to other resources, or combine others."""
 
-LATER = frozenset({"_contained", "_containedType", "_list", "_type", "_query", "_content", "_score"})
+LATER = frozenset({"_contained", "_containedType", "_list", "_query", "_content", "_score"})
 """Parameters of R4 that this server does not answer yet."""
 
 TOTALS = ("none", "estimate", "accurate")

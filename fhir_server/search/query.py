@@ -7,7 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from fhir_server.search import coded, compartment, date, near, number, quantity, reference, string, text, token, uri
+from fhir_server.search import (
+    coded,
+    compartment,
+    date,
+    near,
+    number,
+    quantity,
+    reference,
+    string,
+    text,
+    token,
+    uri,
+)
 from fhir_server.search import composite as composites
 from fhir_server.search.clauses import Clause, Search
 from fhir_server.search.site import Condition, Site

@@ -20,9 +20,17 @@ from resources.outcome import FHIRError, bad_request, not_supported
 if TYPE_CHECKING:
     from resources.codec import Json
 
-POSSIBLE = {"create", "read", "vread", "update", "patch", "delete", "search-type", "capabilities"} | {
-    f"history-{level}" for level in ("instance", "type", "system")
-}
+POSSIBLE = {
+    "create",
+    "read",
+    "vread",
+    "update",
+    "patch",
+    "delete",
+    "search-type",
+    "search-system",
+    "capabilities",
+} | {f"history-{level}" for level in ("instance", "type", "system")}
 """What an entry may ask for: no Bundle within a Bundle"""
 
 
@@ -56,6 +64,7 @@ def _request(ctx: Context, request: FhirRequest, entry: Json) -> FhirRequest:
         resource_type=target.resource_type,
         id=target.id,
         version_id=target.version_id,
+        compartment=target.compartment,
         query=pairs(query),
         if_none_exist=asked.get("ifNoneExist"),
         prefer=request.prefer,

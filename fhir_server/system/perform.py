@@ -18,6 +18,7 @@ from fhir_server.interactions.history import history
 from fhir_server.interactions.patch import patch
 from fhir_server.interactions.preconditions import criteria_of, lock_keys
 from fhir_server.interactions.read import read
+from fhir_server.interactions.search_system import search_system
 from fhir_server.interactions.search_type import search_type
 from fhir_server.interactions.update import update
 from fhir_server.interactions.vread import vread
@@ -41,6 +42,7 @@ INTERACTIONS: dict[str, Interaction] = {
     "patch": patch,
     "delete": delete,
     "search-type": search_type,
+    "search-system": search_system,
     "history-instance": history,
     "history-type": history,
     "history-system": history,

@@ -51,7 +51,8 @@ def test_every_route_of_the_table_is_there_and_no_other(document: Json) -> None:
         if path.startswith("/fhir") and method not in {"head", "options"}
     }
     routes = {(route.path, route.method) for route in ROUTES}
-    binary = {(path.replace("{type}", "Binary"), method) for path, method in routes}
+    of_a_type = {each for each in routes if each[0].startswith("/{type}")}
+    binary = {(path.replace("{type}", "Binary"), method) for path, method in of_a_type}
     assert documented == routes | binary
 
 
@@ -159,5 +160,5 @@ def test_paths_begin_with_the_path_of_the_base(base_url: str, server: str, root:
 
 
 def test_stays_small(document: Json) -> None:
-    assert len(json.dumps(document)) < 100_000
+    assert len(json.dumps(document)) < 125_000
     assert set().union(*map(set, document["paths"].values())) == METHODS

@@ -57,7 +57,24 @@ def test_claims_exactly_the_interactions_of_the_table(statement: Json) -> None:
         assert set(claimed) == TABLE.interactions(name)
         assert len(claimed) == len(set(claimed))
     system = [each["code"] for each in statement["rest"][0]["interaction"]]
-    assert system == ["transaction", "batch", "history-system"]
+    assert system == ["transaction", "batch", "history-system", "search-system"]
+
+
+def test_claims_what_may_be_included_and_the_compartments(statement: Json) -> None:
+    """http://hl7.org/fhir/R4/capabilitystatement-definitions.html#CapabilityStatement.rest.resource.searchInclude"""
+    patient = by_type(statement)["Patient"]
+    assert patient["searchInclude"] == [
+        "*", "Patient:general-practitioner", "Patient:link", "Patient:organization",
+    ]  # fmt: skip
+    assert {"Observation:patient", "Observation:subject", "Provenance:target"} <= set(
+        patient["searchRevInclude"]
+    )
+    assert "Observation:encounter" not in patient["searchRevInclude"]
+    assert "searchInclude" not in by_type(statement)["Binary"]
+    assert statement["rest"][0]["compartment"] == [
+        f"http://hl7.org/fhir/CompartmentDefinition/{name}"
+        for name in ("device", "encounter", "patient", "practitioner", "relatedPerson")
+    ]
 
 
 def test_every_code_is_one_of_its_required_binding(statement: Json) -> None:

@@ -30,9 +30,15 @@ def test_audit_events_can_be_added_and_never_changed() -> None:
 
 
 def test_the_system_takes_its_own_interactions() -> None:
-    assert TABLE.interactions(None) == {"capabilities", "transaction", "batch", "history-system"}
+    assert TABLE.interactions(None) == {
+        "capabilities",
+        "transaction",
+        "batch",
+        "history-system",
+        "search-system",
+    }
     assert not TABLE.allows(None, "read")
-    assert not TABLE.allows(None, "search-system")
+    assert not TABLE.allows(None, "search-type")
 
 
 @pytest.mark.parametrize("unknown", ["patient", "Resource", "DomainResource", "Nonsense", ""])
@@ -58,7 +64,10 @@ def test_a_route_is_one_interaction_except_where_the_bundle_type_decides() -> No
 @pytest.mark.parametrize(
     ("path", "resource_type", "methods"),
     [
-        ("", None, ("OPTIONS", "POST")),
+        ("", None, ("GET", "HEAD", "OPTIONS", "POST")),
+        ("/_search", None, ("OPTIONS", "POST")),
+        ("/{compartment}/{id}/{type}", "Observation", ("GET", "HEAD", "OPTIONS")),
+        ("/{compartment}/{id}/*/_search", None, ("OPTIONS", "POST")),
         ("/metadata", None, ("GET", "HEAD", "OPTIONS")),
         ("/_history", None, ("GET", "HEAD", "OPTIONS")),
         ("/{type}", "Patient", ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")),
@@ -75,6 +84,13 @@ def test_methods_are_what_the_allow_header_says(
     path: str, resource_type: str | None, methods: tuple[str, ...]
 ) -> None:
     assert TABLE.methods(path, resource_type) == methods
+
+
+def test_compartments_hold_what_their_definitions_say() -> None:
+    """http://hl7.org/fhir/R4/compartmentdefinition.html"""
+    assert list(TABLE.compartments) == ["Device", "Encounter", "Patient", "Practitioner", "RelatedPerson"]
+    assert {"Patient", "Observation", "AuditEvent"} <= set(TABLE.compartments["Patient"])
+    assert "Organization" not in TABLE.compartments["Patient"]
 
 
 def test_search_parameters_are_those_of_the_type_and_of_every_type() -> None:

@@ -16,7 +16,10 @@ from tests.rest.expecting import body, events, patient, posted, refused, subtype
 @pytest.mark.parametrize(
     ("path", "allowed"),
     [
-        ("", "OPTIONS, POST"),
+        ("", "GET, HEAD, OPTIONS, POST"),
+        ("_search", "OPTIONS, POST"),
+        ("Patient/1/Observation", "GET, HEAD, OPTIONS"),
+        ("Patient/1/*/_search", "OPTIONS, POST"),
         ("metadata", "GET, HEAD, OPTIONS"),
         ("_history", "GET, HEAD, OPTIONS"),
         ("Patient", "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"),
@@ -41,7 +44,7 @@ async def test_methods(client: httpx.AsyncClient, path: str, allowed: str) -> No
 
 
 @pytest.mark.parametrize(
-    "path", ["Foo", "$foo", "Patient/1/2/3", "_search", "Patient/$everything", "metadata/x"]
+    "path", ["Foo", "$foo", "Patient/1/2/3", "_searches", "Patient/$everything", "metadata/x"]
 )
 async def test_unknown_paths(client: httpx.AsyncClient, path: str) -> None:
     assert (await client.options(path)).status_code == 404
