@@ -20,8 +20,9 @@ from pymongo.write_concern import WriteConcern
 
 from fhir_server.store.coalesce import settled
 from fhir_server.store.documents import Document
-from fhir_server.store.faults import Away, too_much, translated
+from fhir_server.store.faults import Away, WriteConflict, in_doubt, too_much, translated
 from fhir_server.store.reach import Reach
+from resources.outcome import FHIRError
 
 DURABLE = WriteConcern(w="majority", j=True)
 
@@ -57,13 +58,28 @@ class Transactions:
                 await session.start_transaction(ReadConcern("snapshot"), DURABLE)
                 try:
                     yield session
-                    await settled(session.commit_transaction())
+                    await self._commit(session)
                 except BaseException as fault:
                     if isinstance(translated(fault), Away):
                         await self._give_up(session)
                     elif time.monotonic() - started > OLD_SECONDS and _was_ended(fault):
                         raise too_much() from fault
                     raise
+
+    async def _commit(self, session: AsyncClientSession) -> None:
+        """The driver tries twice. Whatever the second try ends with, a login that fails because MongoDB is just
+        starting for example, the first may have been done: only what MongoDB says of the commit itself counts.
+        """
+        try:
+            await settled(session.commit_transaction())
+        except Exception as fault:
+            meant = translated(fault)
+            undone = isinstance(meant, WriteConflict) or (
+                isinstance(meant, FHIRError) and meant.status == 413
+            )
+            if undone:
+                raise
+            raise in_doubt() from fault
 
     async def _give_up(self, session: AsyncClientSession) -> None:
         """MongoDB is lost: no long wait for it to undo the transaction, that is for later."""

@@ -23,7 +23,7 @@ from fhir_server.interactions.search_type import search_type
 from fhir_server.interactions.update import update
 from fhir_server.interactions.vread import vread
 from fhir_server.store.coalesce import cancelled
-from fhir_server.store.faults import CacheFull, WriteConflict
+from fhir_server.store.faults import Away, CacheFull, WriteConflict
 from fhir_server.store.indexes import DONE
 from fhir_server.system.done import done_before
 from resources.outcome import FHIRError, conflict, too_costly, unexpected
@@ -66,7 +66,12 @@ async def audited(ctx: Context, request: FhirRequest, work: Work) -> Result:
     try:
         return await work(ctx, request)
     except FHIRError as fault:
-        await ctx.audit.failure(request, fault)
+        try:
+            await ctx.audit.failure(request, fault)
+        except Away:
+            # Of two outages the first counts: it knows what may have become of a write.
+            if not isinstance(fault, Away):
+                raise
         raise
     except Exception as unknown:
         log.exception("interaction_failed", request_id=request.request_id, interaction=request.interaction)

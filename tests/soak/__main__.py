@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import shutil
 import signal
 import sys
 import tempfile
@@ -70,5 +71,7 @@ async def rounds(minutes: float, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory(prefix="fhir-soak-") as folder:
-        asyncio.run(rounds(float(sys.argv[1]) if len(sys.argv) > 1 else 30, Path(folder)))
+    folder = Path(tempfile.mkdtemp(prefix="fhir-soak-"))
+    print(f"Data and logs in {folder}; they stay there when a promise is broken", flush=True)
+    asyncio.run(rounds(float(sys.argv[1]) if len(sys.argv) > 1 else 30, folder))
+    shutil.rmtree(folder)

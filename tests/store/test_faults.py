@@ -15,8 +15,8 @@ from fhir_server.store.store import Store
 from resources.outcome import FHIRError
 from tests.store.conftest import Faults, counted, event, patient, until, write
 
-GOING = [91, 189, 262, 10107, 11600, 13435]
-"""ShutdownInProgress, PrimarySteppedDown, ExceededTimeLimit, NotWritablePrimary, InterruptedAtShutdown,
+GOING = [211, 91, 189, 262, 10107, 11600, 13435]
+"""KeyNotFound (just after a start), ShutdownInProgress, PrimarySteppedDown, ExceededTimeLimit, NotWritablePrimary, InterruptedAtShutdown,
 NotPrimaryNoSecondaryOk"""
 
 
@@ -78,6 +78,17 @@ async def test_a_commit_that_was_done_and_could_not_say_so_is_in_doubt(
     async with asyncio.timeout(10):
         while await counted(failing) != (1, 1):
             await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("code", [13, 18, 211, 8000, 1])
+async def test_a_commit_that_fails_in_a_way_that_says_nothing_is_in_doubt(
+    failing: Store, faults: Faults, code: int
+) -> None:
+    """Others in the group must not be written again for it: they may have been."""
+    faults.inject("commitTransaction", errorCode=code)
+    ends = await asyncio.gather(*(outcome(write(failing, patient())) for _ in range(3)))
+    assert [type(end) for end in ends] == [Away] * 3
+    assert all("may or may not" in str(end) for end in ends)
 
 
 @pytest.mark.parametrize("command", ["insert", "commitTransaction"])
