@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fhir_server.context import Context, FhirRequest, Result
+from fhir_server.interactions import pages
 from fhir_server.interactions.asking import MOST_MILLISECONDS, planned
 from fhir_server.search import clauses, include, joins
 from fhir_server.search.ask import Access, everything
@@ -49,16 +50,8 @@ def compartment_patients(request: FhirRequest) -> tuple[str, ...]:
 
 
 async def _page(unit: Unit, page: Plan) -> list[Document]:
-    if not page.limit:
-        return []
-    return await unit.find(
-        page.search.resource_type,
-        page.filter,
-        sort=page.sort,
-        limit=page.limit,
-        projection=None if include.needs_search_values(page.search.includes) else {"s": 0},
-        max_time_ms=MOST_MILLISECONDS,
-    )
+    projection = None if include.needs_search_values(page.search.includes) else {"s": 0}
+    return await pages.documents(unit, page, projection)
 
 
 async def _total(unit: Unit, page: Plan) -> int | None:

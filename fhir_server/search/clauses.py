@@ -33,6 +33,9 @@ LATER = frozenset({"_contained", "_containedType", "_list", "_query", "_content"
 TOTALS = ("none", "estimate", "accurate")
 SUMMARIES = ("true", "text", "data", "count", "false")
 SORTABLE = ("_id", "_lastUpdated")
+"""Sorted by what every stored document has."""
+
+WITHOUT_ORDER = ("composite", "special")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +163,7 @@ def parse(
         total=_one_of("_total", control.get("_total", "none"), TOTALS),
         summary=_one_of("_summary", control["_summary"], SUMMARIES) if "_summary" in control else None,
         elements=_elements(control.get("_elements")),
-        sort=_sort(control.get("_sort")),
+        sort=_sort(control.get("_sort"), resource_type),
         cursor=control.get("_cursor"),
         ignored=tuple(ignored),
         joins=tuple(joins),
@@ -331,15 +334,16 @@ def _elements(text: str | None) -> tuple[str, ...]:
     return names
 
 
-def _sort(text: str | None) -> tuple[tuple[str, int], ...]:
+def _sort(text: str | None, resource_type: str) -> tuple[tuple[str, int], ...]:
     if text is None:
         return ()
     keys: list[tuple[str, int]] = []
+    possible = [p.code for p in TABLE.search_parameters(resource_type) if p.type not in WITHOUT_ORDER]
     for key in text.split(","):
         name, way = (key[1:], -1) if key.startswith("-") else (key, 1)
-        if name not in SORTABLE:
+        if name not in possible or name == "_text":
             raise outcome.not_supported(
-                f"Parameter '_sort': cannot sort by '{name[:64]}'. Possible: {', '.join(SORTABLE)}"
+                f"Parameter '_sort': cannot sort by '{name[:64]}'. Possible: {', '.join(possible)}"
             )
         if name in dict(keys):
             raise outcome.bad_parameter("_sort", f"'{name}' is given twice")

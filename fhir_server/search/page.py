@@ -14,13 +14,16 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from fhir_server.search.clauses import Search
 from fhir_server.search.site import Condition
+from fhir_server.search.sort import sorting
 from resources import outcome
+from resources.datatypes import MIN
 
 MAX_AGE = timedelta(days=1)
 
@@ -45,12 +48,19 @@ class _Cursor(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_field
     layout: int
     minute: int
     backwards: bool
-    values: tuple[int | str, ...]
+    values: tuple[int | str | tuple[str] | None, ...]
 
 
 def order(search: Search) -> Order:
     """What the results of a search are sorted by."""
     keys: list[tuple[str, int]] = []
+    how = sorting(search)
+    if how.computed:
+        ways = [way for _, way in search.sort]
+        return tuple((f"k.{place}", way) for place, way in enumerate([*ways, ways[-1]]))
+    if how.index is not None:
+        way = search.sort[0][1]
+        return ((how.index, way), ("_id", way))
     for name, way in search.sort:
         keys.append((_FIELDS[name], way))
         if name == "_id":
@@ -75,14 +85,46 @@ def after(sort: Order, values: Sequence[Any]) -> Condition:
     return {"$and": [here_or_beyond, {"$or": [{field: {beyond: values[0]}}, later]}]}
 
 
+def last_absent(search: Search, field: str, position: Position | None) -> list[tuple[Condition, Order]]:
+    """What to find one after the other, until a page is full, where resources without the field come last."""
+    way = search.sort[0][1]
+    backwards = position is not None and position.backwards
+    sort: Order = ((field, way), ("_id", way))
+    rest: Order = (("_id", way),)
+    if backwards:
+        sort, rest = reverse(sort), reverse(rest)
+    present: Condition = {field: {"$gte": MIN}}
+    absent: Condition = {field: None}
+    if position is None:
+        return [(present, sort), (absent, rest)]
+    value, last_id = position.values
+    if value is not None:
+        here: Condition = {"$and": [present, after(sort, position.values)]}
+        return [(here, sort)] if backwards else [(here, sort), (absent, rest)]
+    there: Condition = {"$and": [absent, after(rest, (last_id,))]}
+    return [(there, rest), (present, sort)] if backwards else [(there, rest)]
+
+
 def position_of(sort: Order, document: Mapping[str, Any], *, backwards: bool = False) -> Position:
     """Where a stored document stands."""
-    return Position(tuple(document[field] for field, _ in sort), backwards)
+    return Position(tuple(_at(document, field) for field, _ in sort), backwards)
+
+
+def _at(document: Any, path: str) -> Any:
+    """What lies at `s.date.s` or `k.0`; None if nothing does."""
+    for name in path.split("."):
+        if isinstance(document, tuple):
+            document = document[int(name)]
+        else:
+            document = document.get(name)
+            if document is None:
+                return None
+    return document
 
 
 def write(position: Position, search: Search, key: bytes, now: datetime) -> str:
     """The cursor for a position in a search: URL-safe text, signed with `key`."""
-    values = tuple(_milliseconds(each) if isinstance(each, datetime) else each for each in position.values)
+    values = tuple(_packed(each) for each in position.values)
     payload = msgspec.msgpack.encode(_Cursor(_LAYOUT, _minute(now), position.backwards, values))
     return urlsafe_b64encode(payload + _sign(payload, search, key)).decode().rstrip("=")
 
@@ -99,10 +141,20 @@ def read(text: str, search: Search, key: bytes, now: datetime) -> Position:
     cursor = msgspec.msgpack.decode(payload, type=_Cursor)
     if cursor.layout != _LAYOUT or _minute(now) - cursor.minute > MAX_AGE // timedelta(minutes=1):
         raise outcome.bad_parameter("_cursor", "is older than a day: begin the search again")
-    values = tuple(
-        _EPOCH + timedelta(milliseconds=each) if isinstance(each, int) else each for each in cursor.values
-    )
-    return Position(values, cursor.backwards)
+    return Position(tuple(_unpacked(each) for each in cursor.values), cursor.backwards)
+
+
+def _packed(value: Any) -> Any:
+    """A moment as milliseconds, a number as its text in a list."""
+    if isinstance(value, datetime):
+        return _milliseconds(value)
+    return (str(value),) if isinstance(value, Decimal) else value
+
+
+def _unpacked(value: Any) -> Any:
+    if isinstance(value, int):
+        return _EPOCH + timedelta(milliseconds=value)
+    return Decimal(value[0]) if isinstance(value, tuple) else value
 
 
 def _refused() -> outcome.FHIRError:
@@ -111,7 +163,7 @@ def _refused() -> outcome.FHIRError:
 
 
 def _sign(payload: bytes, search: Search, key: bytes) -> bytes:
-    bound = f"{search.normalized()}\n{order(search)}\n".encode()
+    bound = f"{search.normalized()}\n{order(search)}\n{search.sort}\n".encode()
     return hmac.new(key, bound + payload, hashlib.sha256).digest()[:_SIGNATURE]
 
 

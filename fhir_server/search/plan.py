@@ -9,6 +9,7 @@ from fhir_server.search import page
 from fhir_server.search.clauses import Search
 from fhir_server.search.query import filter_of
 from fhir_server.search.site import Condition, Site
+from fhir_server.search.sort import sorting
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,13 @@ class Plan:
     sort: page.Order
     limit: int
     position: page.Position | None
+    more: tuple[tuple[Condition, page.Order], ...] = ()
+    """Filters, with their order, of what to find after that, as long as the page is not full."""
+
+    @property
+    def sorted_here(self) -> bool:
+        """Whether `criteria` are to be found and sorted by `sort.page`: no index has the order."""
+        return sorting(self.search).computed
 
     @property
     def wants_total(self) -> bool:
@@ -49,9 +57,19 @@ def plan(
     sort = page.order(search)
     if search.only_total:
         return Plan(search, criteria, criteria, sort, 0, None)
-    if search.cursor is None:
+    how = sorting(search)
+    position = None if search.cursor is None else page.read(search.cursor, search, key, site.clock())
+    if how.computed:
+        return Plan(search, criteria, criteria, sort, search.count + 1, position)
+    if how.index is not None:
+        parts = page.last_absent(search, how.index, position)
+        whole: list[tuple[Condition, page.Order]] = [
+            ({"$and": [criteria, part]}, order) for part, order in parts
+        ]
+        (first, sort), *more = whole
+        return Plan(search, criteria, first, sort, search.count + 1, position, tuple(more))
+    if position is None:
         return Plan(search, criteria, criteria, sort, search.count + 1, None)
-    position = page.read(search.cursor, search, key, site.clock())
     direction = page.reverse(sort) if position.backwards else sort
     beyond: Condition = {"$and": [criteria, page.after(direction, position.values)]}
     return Plan(search, criteria, beyond, direction, search.count + 1, position)

@@ -1,0 +1,69 @@
+"""The documents of one page of a search, in the order that the search asks for.
+
+http://hl7.org/fhir/R4/search.html#sort
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fhir_server.interactions.asking import MOST_MILLISECONDS
+from fhir_server.search import sort
+
+if TYPE_CHECKING:
+    from fhir_server.search.plan import Plan
+    from fhir_server.store.documents import Document
+    from fhir_server.store.unit import Unit
+
+
+async def documents(unit: Unit, page: Plan, projection: Document | None) -> list[Document]:
+    """What the plan finds: the page and, if there is more, one document more.
+
+    FHIRError 413 where too many match to be sorted by something that no index has.
+    """
+    if not page.limit:
+        return []
+    if page.sorted_here:
+        return await _sorted_here(unit, page, projection)
+    found: list[Document] = []
+    for filter_, order in ((page.filter, page.sort), *page.more):
+        found += await unit.find(
+            page.search.resource_type,
+            filter_,
+            sort=order,
+            limit=page.limit - len(found),
+            projection=None if page.search.sort else projection,
+            max_time_ms=MOST_MILLISECONDS,
+        )
+        if len(found) >= page.limit:
+            break
+    return found
+
+
+async def _sorted_here(unit: Unit, page: Plan, projection: Document | None) -> list[Document]:
+    """Two round trips: the keys of all matches, then the documents of the page.
+
+    One that is no longer there, or no longer matches, leaves its place to the one that was read in excess.
+    """
+    name = page.search.resource_type
+    matches = await unit.find(
+        name,
+        page.criteria,
+        projection=sort.fields(page.search),
+        limit=sort.MOST + 1,
+        max_time_ms=MOST_MILLISECONDS,
+    )
+    if len(matches) > sort.MOST:
+        raise sort.too_many()
+    position = page.position
+    keys = sort.page(
+        page.search,
+        matches,
+        None if position is None else position.values,
+        backwards=position is not None and position.backwards,
+        limit=page.limit,
+    )
+    filter_ = {"$and": [page.criteria, {"_id": {"$in": [key[-1] for key in keys]}}]}
+    found = await unit.find(name, filter_, projection=projection, max_time_ms=MOST_MILLISECONDS)
+    by_id = {document["_id"]: document for document in found}
+    return [{**by_id[key[-1]], "k": key} for key in keys if key[-1] in by_id]
