@@ -21,6 +21,19 @@ if TYPE_CHECKING:
     from resources.codec import Json
 
 
+ALL = "_reference"
+"""The search value that holds every literal reference of a resource, those no search parameter knows included;
+kept while integrity is asked for.
+"""
+
+
+def all_targets(resource: Json, base_url: str) -> list[str]:
+    """`Patient/1` of everything on this server that a resource refers to, sorted, each once."""
+    found = literal_references(resource, resource["resourceType"])
+    targets = [reference.relative_to(base_url) for reference, _ in found]
+    return sorted({f"{target.type}/{target.id}" for target in targets if target.is_local})
+
+
 def literal_references(value: Any, path: str) -> Iterator[tuple[Reference, str]]:
     """Each reference in a resource that names another by type and id, with its expression."""
     if isinstance(value, dict):
@@ -47,6 +60,7 @@ def lock_keys(resource: Json) -> list[str]:
 
 async def check_targets(unit: Unit, resource: Json, base_url: str) -> None:
     """Raises a 422 that names every reference to this server whose target does not exist or is deleted."""
+    await unit.lock(lock_keys(resource))
     wanted: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for reference, expression in literal_references(resource, resource["resourceType"]):
         target = reference.relative_to(base_url)
@@ -68,11 +82,12 @@ async def check_targets(unit: Unit, resource: Json, base_url: str) -> None:
 async def check_unreferenced(unit: Unit, resource_type: str, logical_id: str) -> None:
     """Raises a 409 that names a resource which still refers to the one that is to be deleted."""
     wanted = f"{resource_type}/{logical_id}"
+    await unit.lock([f"reference {wanted}"])
     for kind in await unit.store.stored_types():
         codes = [each.code for each in parameters(kind).values() if each.type == "reference"]
-        if kind == "AuditEvent" or not codes:
+        if kind == "AuditEvent":
             continue
-        either = [{f"s.{code}": wanted} for code in codes]
+        either = [{f"s.{code}": wanted} for code in (ALL, *codes)]
         for document in await unit.find(kind, {"$or": either}, limit=10, projection={"_id": 1}):
             if not unit.stages_deletion(kind, document["_id"]) and (kind, document["_id"]) != (
                 resource_type,

@@ -46,6 +46,8 @@ def stage_version(
     if ctx.settings.referential_integrity:
         unit.expect(partial(integrity.check_targets, unit, whole, ctx.base_url))
     values = search_document(whole, ctx.site)
+    if ctx.settings.referential_integrity:
+        values[integrity.ALL] = integrity.all_targets(whole, ctx.base_url)
     stored = document(whole, values, moment)
     if put and previous is None:
         stored["put"] = True

@@ -6,12 +6,12 @@ import asyncio
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from typing import TypeVar
 
-from pymongo import AsyncMongoClient, ReplaceOne
+from pymongo import AsyncMongoClient, ReplaceOne, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.read_concern import ReadConcern
 
@@ -151,21 +151,22 @@ class Store:
         with self._reach.asking():
             for resource_type in types:
                 await self.collections.ensure(resource_type)
-        keys = sorted({hashlib.sha256(lock.encode()).hexdigest() for lock in locks})
-        async with self._keyed.hold(keys), self._transactions.begin() as session:
-            await self._lock(keys, session)
-            yield Unit(self, session)
+        async with self._keyed.hold(locks), self._transactions.begin() as session:
+            unit = Unit(self, session)
+            await unit.lock(locks)
+            yield unit
 
     def turn(self, key: str) -> AbstractAsyncContextManager[None]:
         """Holds a key within this process: who else asks for it waits."""
         return self._keyed.hold([key])
 
-    async def _lock(self, keys: Sequence[str], session: AsyncClientSession) -> None:
-        """Touches a document for each key: of two transactions that do, one ends in a write conflict."""
-        locks = self.database[LOCKS]
-        touch = {"$inc": {"n": 1}, "$set": {"until": now() + LOCK_LIFE}}
-        for key in keys:
-            await locks.update_one({"_id": key}, touch, upsert=True, session=session)
+    async def touch(self, locks: Iterable[str], session: AsyncClientSession) -> None:
+        """Touches a document for each lock: of two transactions that do, one ends in a write conflict."""
+        keys = sorted({hashlib.sha256(lock.encode()).hexdigest() for lock in locks})
+        change = {"$inc": {"n": 1}, "$set": {"until": now() + LOCK_LIFE}}
+        touches = [UpdateOne({"_id": key}, change, upsert=True) for key in keys]
+        with self._reach.asking():
+            await self.database[LOCKS].bulk_write(touches, session=session)
 
     async def prepare(self) -> None:
         """Makes what every server needs before its first request."""

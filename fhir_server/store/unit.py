@@ -6,7 +6,7 @@ of concurrent requests share one transaction where they can (docs/adr/0005-group
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,7 @@ class Unit:
         self._known: dict[tuple[str, str], Document | None] = {}
         self._staged: dict[tuple[str, str], Document] = {}
         self._expectations: list[tuple[str | None, Expectation]] = []
+        self._locks: set[str] = set()
         self.where: str | None = None
         """The Bundle entry that is being performed, to which later complaints belong"""
 
@@ -84,6 +85,14 @@ class Unit:
     def stages_deletion(self, resource_type: str, logical_id: str) -> bool:
         staged = self._staged.get((resource_type, logical_id))
         return staged is not None and "deleted" in staged
+
+    async def lock(self, locks: Iterable[str]) -> None:
+        """From now on no other unit that locks one of these commits before this one ends."""
+        assert self.session is not None
+        new = set(locks) - self._locks
+        if new:
+            self._locks |= new
+            await self.store.touch(new, self.session)
 
     def expect(self, expectation: Expectation) -> None:
         """Adds what must hold when everything is staged; its FHIRError undoes the whole unit."""
