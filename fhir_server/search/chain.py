@@ -93,8 +93,10 @@ def lookups(joins: Iterable[Join]) -> int:
     """How many types are looked into to answer all of them."""
     found = 0
     for join in joins:
-        for each in nodes(join.criterion):
-            found += len(each.targets) if isinstance(each, Chained) else isinstance(each, Referred)
+        inside = list(nodes(join.criterion))
+        found += sum(isinstance(each, Referred) for each in inside)
+        chained = [each for each in inside if isinstance(each, Chained)]
+        found += len({(target, id(inner)) for each in chained for target, inner in each.targets})
     return found
 
 

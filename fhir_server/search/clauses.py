@@ -279,7 +279,7 @@ def _parameter(resource_type: str, name: str, *, lenient: bool) -> SearchParamet
     if code in LATER:
         refusal = outcome.not_supported(f"Parameter '{name}': this server does not support {code} yet")
     elif parameter is None:
-        claimed = {each.code for each in TABLE.search_parameters(resource_type)}
+        claimed = {each.code for each in _claimed(resource_type)}
         possible = claimed | PRESENTATION | JOINING | _CONTROL - {"_cursor"}
         refusal = outcome.unknown_parameter(name, possible, resource_type)
     elif parameter.type not in SEARCHABLE_TYPES:
@@ -295,6 +295,11 @@ def _parameter(resource_type: str, name: str, *, lenient: bool) -> SearchParamet
     if lenient:
         return None
     raise refusal
+
+
+def _claimed(resource_type: str) -> tuple[SearchParameter, ...]:
+    """What a type can be searched by; for `Resource` what every type can be."""
+    return TABLE.search_parameters(resource_type) or TABLE.common_search_parameters
 
 
 def _clause(parameter: SearchParameter, name: str, value: str) -> Clause:
@@ -338,7 +343,7 @@ def _sort(text: str | None, resource_type: str) -> tuple[tuple[str, int], ...]:
     if text is None:
         return ()
     keys: list[tuple[str, int]] = []
-    possible = [p.code for p in TABLE.search_parameters(resource_type) if p.type not in WITHOUT_ORDER]
+    possible = [p.code for p in _claimed(resource_type) if p.type not in WITHOUT_ORDER]
     for key in text.split(","):
         name, way = (key[1:], -1) if key.startswith("-") else (key, 1)
         if name not in possible or name == "_text":

@@ -8,13 +8,13 @@ http://hl7.org/fhir/R4/search.html#chaining
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from bson.regex import Regex
 
 from fhir_server.search import filter as filters
 from fhir_server.search import string
-from fhir_server.search.ask import Access, Ask, Planning
+from fhir_server.search.ask import Access, Ask, Found, Planning
 from fhir_server.search.canonical import has_url, holds_canonicals
 from fhir_server.search.chain import Chained, Criterion, Join, Referred, named
 from fhir_server.search.query import condition, together
@@ -49,6 +49,7 @@ class _Resolution:
         self._site = site
         self._access = access
         self._known: dict[int, Condition] = {}
+        self._led: dict[tuple[str, int, bool], list[str]] = {}
 
     def condition(self, criterion: Criterion) -> Planning[Condition]:
         if id(criterion) not in self._known:
@@ -72,20 +73,23 @@ class _Resolution:
 
     def _chained(self, chained: Chained) -> Planning[Condition]:
         canonicals = holds_canonicals(chained.parameter)
-        asks = []
+        asks: dict[tuple[str, int, bool], Ask] = {}
+        keys = []
         for target, inner in chained.targets:
             inside = yield from self.condition(inner)
-            urls = {"r.url": 1} if canonicals and has_url(target) else {}
-            filter_ = together([inside], self._access(target))
-            asks.append(Ask(target, filter_, MOST_JOINED + 1, {"_id": 1, **urls}))
-        answers = yield asks
-        self._check(sum(map(len, answers)))
-        addresses = [
-            f"{ask.resource_type}/{each['_id']}"
-            for ask, some in zip(asks, answers, strict=True)
-            for each in some
-        ]
-        addresses += {each["r"]["url"] for some in answers for each in some if "url" in each.get("r", ())}
+            urls = canonicals and has_url(target)
+            key = (target, id(inner), urls)
+            keys.append(key)
+            if key not in self._led:
+                projection = {"_id": 1, "r.url": 1} if urls else {"_id": 1}
+                filter_ = together([inside], self._access(target))
+                asks[key] = Ask(target, filter_, MOST_JOINED + 1, projection)
+        if asks:
+            answers = yield list(asks.values())
+            for key, some in zip(asks, answers, strict=True):
+                self._led[key] = list(_addresses(key[0], some))
+        addresses = [address for key in keys for address in self._led[key]]
+        self._check(len(addresses))
         return {f"s.{chained.parameter.code}": {"$in": addresses}}
 
     def _referred(self, referred: Referred) -> Planning[Condition]:
@@ -114,6 +118,14 @@ class _Resolution:
                 f"follow; narrow what stands at its end"
             )
             raise outcome.error(400, "too-costly", text)
+
+
+def _addresses(resource_type: str, documents: Sequence[Found]) -> Iterator[str]:
+    """What refers to these documents says `Type/id`, or their URL."""
+    for each in documents:
+        yield f"{resource_type}/{each['_id']}"
+        if "url" in each.get("r", ()):
+            yield each["r"]["url"]
 
 
 def _compared(compared: filters.Compared) -> Condition:
