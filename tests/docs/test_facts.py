@@ -8,7 +8,7 @@ import pytest
 
 from capability.table import SEARCHABLE_TYPES, TABLE
 from fhir_server.rest import protocol
-from fhir_server.search import chain, clauses, include, joins, page, query
+from fhir_server.search import chain, clauses, include, joins, page, query, sort
 from fhir_server.search import filter as filters
 from fhir_server.settings import Settings
 from fhir_server.store import indexes
@@ -54,7 +54,7 @@ def test_each_type_of_parameter_is_told_with_its_modifiers() -> None:
     rows = [
         re.split(r"(?<!\\)\|", row) for row in re.findall(r"^\| `[a-z]+` .*$", _parameters(), re.MULTILINE)
     ]
-    told = {row[1].strip(" `"): re.findall(r"`:(\w+)`", row[3]) for row in rows}
+    told = {row[1].strip(" `"): re.findall(r"`:([\w-]+)`", row[3]) for row in rows}
     known = {kind: list(modifiers) for kind, modifiers in query._MODIFIERS.items()}
     assert told == {**known, "reference": ["identifier", "Patient"]}
     assert told.keys() == SEARCHABLE_TYPES
@@ -67,6 +67,8 @@ def _parameters() -> str:
 def test_what_is_sorted_by_and_how_long_a_cursor_holds_is_told() -> None:
     text = (ROOT / "docs/search.md").read_text()
     assert f"| `_sort` | {', '.join(f'`{each}`' for each in clauses.SORTABLE)}, " in text
+    assert f"all types but {' and '.join(clauses.WITHOUT_ORDER)}" in text
+    assert f"than {sort.MOST:,} are a 413" in text
     assert page.MAX_AGE.days == 1
     assert "for one day" in text
 

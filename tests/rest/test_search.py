@@ -165,7 +165,7 @@ async def test_strict_refuses_what_lenient_leaves_out(client: httpx.AsyncClient)
 
 @pytest.mark.parametrize(
     "query",
-    ["_count=-1", "_count=x", "_count=1&_count=2", "_total=all", "_sort=name", "_sort=", "_cursor=x", "_cursor=%FF",
+    ["_count=-1", "_count=x", "_count=1&_count=2", "_total=all", "_sort=_text", "_sort=", "_cursor=x", "_cursor=%FF",
      "_summary=all", "_elements=", "_elements=nickname", "_elements=name,", "birthdate=soon", "birthdate=2020-02-30",
      "birthdate=ge", "birthdate=1950-06-15T10:00:00+01:00", "_lastUpdated=2026-13", "name", "name=", "_id=", "_id=,",
      "identifier=|", "identifier=a|b|c", "name:bogus=x", "name:=x", "=x", "$where=1", "name[$ne]=1", "a.b=1",
