@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from capability.table import SEARCHABLE_TYPES, TABLE, Capability
 
+
 def routes_table(table: Capability = TABLE) -> str:
     """Each interaction with the ways to ask for it and the types it is for."""
     rows = []
