@@ -24,10 +24,13 @@ MAX_LENGTH = 8 * 1024
 PRESENTATION = frozenset({"_format", "_pretty"})
 """How the answer is written: read by who writes it."""
 
-JOINING = frozenset({chain.HAS, filters.NAME, *include_syntax.NAMES})
+LIST = "_list"
+"""http://hl7.org/fhir/R4/search.html#list"""
+
+JOINING = frozenset({chain.HAS, filters.NAME, LIST, *include_syntax.NAMES})
 """Parameters that lead to other resources, or combine others."""
 
-LATER = frozenset({"_contained", "_containedType", "_list", "_query", "_content", "_score"})
+LATER = frozenset({"_contained", "_containedType", "_query", "_content", "_score"})
 """Parameters of R4 that this server does not answer yet."""
 
 TOTALS = ("none", "estimate", "accurate")
@@ -141,7 +144,7 @@ def parse(
             if name in control:
                 raise outcome.bad_parameter(name, "is given twice; once was expected")
             control[name] = value
-        elif chain.is_join(name) or name == filters.NAME or include_syntax.is_include(name):
+        elif chain.is_join(name) or name in {filters.NAME, LIST} or include_syntax.is_include(name):
             try:
                 _add(resource_type, name, value, joins, includes)
             except FHIRError as refusal:
@@ -216,10 +219,24 @@ def _add(
     """Takes apart what other resources are needed for."""
     if include_syntax.is_include(name):
         includes.append(include_syntax.parse(name, value))
+    elif name == LIST:
+        joins.append(chain.Join(name, value, _in_list(resource_type, value)))
     elif name == filters.NAME:
         joins.append(chain.Join(name, value, filters.parse(value, _test_of(resource_type))))
     else:
         joins.append(chain.Join(name, value, chain.parse(resource_type, name, _leaf_of(name, value))))
+
+
+def _in_list(resource_type: str, value: str) -> chain.Criterion:
+    """What a List names is what a List refers to, that has the id."""
+    if "$" in value:
+        text = f"Parameter '{LIST}': this server does not support functional lists such as '{value[:64]}'"
+        raise outcome.not_supported(f"{text}; the id of a List was expected")
+    meant = f"{chain.HAS}:List:item:_id"
+    ids = value.replace("List/", "")
+    if not all(split_or(ids)):
+        raise outcome.bad_parameter(LIST, "has no id of a List, or an empty one between commas")
+    return chain.parse(resource_type, meant, _leaf_of(meant, ids))
 
 
 def _leaf_of(whole: str, value: str) -> chain.Leaf:

@@ -119,7 +119,6 @@ def test_lenient_leaves_out_what_is_unknown_and_says_so() -> None:
     ("name", "why"),
     [
         ("_content", "_content"),
-        ("_list", "_list"),
         ("_query", "_query"),
         ("_contained", "_contained"),
     ],
