@@ -1,0 +1,168 @@
+"""Chains and `_has` answered twice: by MongoDB, and by following every reference with another FHIRPath engine.
+
+http://hl7.org/fhir/R4/search.html#chaining, http://hl7.org/fhir/R4/search.html#has
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from capability.table import TABLE
+from fhir_server.search import joins
+from fhir_server.search.ask import everything
+from fhir_server.search.clauses import parse
+from fhir_server.search.query import filter_of
+from resources import codec
+from resources.search_parameters import SearchParameter
+from tests.search.conftest import SITE, Resource, Shelf
+from tests.search.driving import Driver
+from tests.search.test_differential import CORPUS, brute_force, elements, questions, read_corpus, references
+
+MOST_OF_A_TYPE = 25
+Shelves = Mapping[str, Shelf]
+Link = tuple[str, SearchParameter, str]
+"""(source type, reference parameter, target type)"""
+Question = tuple[str, str, set[str]]
+"""(name, value, who meets it)"""
+
+
+def read_bundles() -> dict[str, list[Resource]]:
+    """Of each Bundle of patients the first resources of each type; their references say `Type/id`, as once stored."""
+    found: dict[str, list[Resource]] = defaultdict(list)
+    for file in sorted((CORPUS / "fhir/synthea").glob("[A-Z]*.json")):
+        text = file.read_text()
+        for entry in codec.decode(text.encode())["entry"]:
+            address = f"{entry['resource']['resourceType']}/{entry['fullUrl'].removeprefix('urn:uuid:')}"
+            text = text.replace(f'"{entry["fullUrl"]}"', f'"{address}"')
+        counts: dict[str, int] = defaultdict(int)
+        for entry in codec.decode(text.encode())["entry"]:
+            resource = entry["resource"]
+            counts[resource["resourceType"]] += 1
+            if counts[resource["resourceType"]] <= MOST_OF_A_TYPE:
+                found[resource["resourceType"]].append(resource)
+    return found
+
+
+class World:
+    """All resources, and where each refers to."""
+
+    def __init__(self) -> None:
+        self.resources = {name: list(some) for name, some in read_corpus().items()}
+        for name, some in read_bundles().items():
+            known = {each["id"] for each in self.resources.get(name, ())}
+            self.resources.setdefault(name, []).extend(each for each in some if each["id"] not in known)
+        self.refers: dict[tuple[str, str], dict[str, set[str]]] = {}
+        self.links: list[Link] = []
+        self._asked: dict[str, list[Question]] = {}
+        for source, some in self.resources.items():
+            for parameter in TABLE.search_parameters(source):
+                if parameter.type == "reference" and "xtension(" not in str(parameter.expression):
+                    self._follow(source, parameter, some)
+
+    def _follow(self, source: str, parameter: SearchParameter, resources: list[Resource]) -> None:
+        told = {
+            each["id"]: {text for value in elements(parameter, each) for text in references(value)}
+            for each in resources
+        }
+        self.refers[source, parameter.code] = told
+        targets = {text.partition("/")[0] for texts in told.values() for text in texts} & set(self.resources)
+        self.links += [(source, parameter, each) for each in sorted(targets & set(parameter.target))]
+
+    def referring(self, link: Link, ids: set[str]) -> set[str]:
+        """Those of the source that refer to one of these targets."""
+        source, parameter, target = link
+        wanted = {f"{target}/{each}" for each in ids}
+        return {one for one, texts in self.refers[source, parameter.code].items() if texts & wanted}
+
+    def referred(self, link: Link, ids: set[str]) -> set[str]:
+        """Those of the target that one of these sources refers to."""
+        source, parameter, target = link
+        told = set().union(*(self.refers[source, parameter.code][each] for each in ids))
+        return {each["id"] for each in self.resources[target] if f"{target}/{each['id']}" in told}
+
+    def asked(self, resource_type: str, chance: random.Random, most: int = 4) -> list[Question]:
+        """A few questions about a type."""
+        if resource_type not in self._asked:
+            self._asked[resource_type] = list(self._questions(resource_type, chance))
+        known = self._asked[resource_type]
+        some = chance.sample(known, min(2 * most, len(known)))
+        return sorted(some, key=lambda each: -len(each[2]))[
+            :most
+        ]  # what many meet is met through references, too
+
+    def _questions(self, resource_type: str, chance: random.Random) -> Iterator[Question]:
+        possible = [
+            each
+            for each in TABLE.search_parameters(resource_type)
+            if each.type in {"token", "string", "date"} and "xtension(" not in str(each.expression)
+            and not each.code.startswith("_")
+        ]  # fmt: skip
+        for parameter in chance.sample(possible, min(12, len(possible))):
+            values = [value for each in self.resources[resource_type] for value in elements(parameter, each)]
+            for modifier, value in list(questions(parameter, values, chance))[:4]:
+                name = f"{parameter.code}:{modifier}" if modifier else parameter.code
+                ids = set(brute_force(parameter, modifier, value, self.resources[resource_type]))
+                if ids or chance.random() < 0.2:
+                    yield name, value, ids
+
+
+def find(shelves: Shelves, resource_type: str, name: str, value: str) -> set[str]:
+    search = parse(resource_type, [(name, value)])
+    joined = Driver(shelves).planned(joins.conditions(search.joins, SITE, everything))
+    filter_ = filter_of(search, SITE, joined=joined)
+    return {each["_id"] for each in shelves[resource_type].collection.find(filter_, {"_id": 1})}
+
+
+def cases(world: World) -> Iterator[tuple[str, str, str, set[str]]]:
+    """(type, name, value, expected) for one and two references, forwards, backwards and mixed."""
+    chance = random.Random(4)
+    for link in world.links:
+        source, parameter, target = link
+        for name, value, ids in world.asked(target, chance, 8):
+            yield source, f"{parameter.code}:{target}.{name}", value, world.referring(link, ids)
+        for name, value, ids in world.asked(source, chance, 8):
+            yield target, f"_has:{source}:{parameter.code}:{name}", value, world.referred(link, ids)
+    pairs = [(one, two) for one in world.links for two in world.links]
+    for one, two in chance.sample(pairs, 4000):
+        (a, p, b), (c, q, d) = one, two
+        if b == c:
+            for name, value, ids in world.asked(d, chance):
+                expected = world.referring(one, world.referring(two, ids))
+                yield a, f"{p.code}:{b}.{q.code}:{d}.{name}", value, expected
+        if b == d:
+            for name, value, ids in world.asked(c, chance):
+                yield (
+                    a,
+                    f"{p.code}:{b}._has:{c}:{q.code}:{name}",
+                    value,
+                    world.referring(one, world.referred(two, ids)),
+                )
+        if a == c:
+            for name, value, ids in world.asked(d, chance):
+                yield (
+                    b,
+                    f"_has:{a}:{p.code}:{q.code}:{d}.{name}",
+                    value,
+                    world.referred(one, world.referring(two, ids)),
+                )
+
+
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of real resources is not there (FHIR_CORPUS)")
+def test_both_answers_are_the_same(shelves: Shelves) -> None:
+    world = World()
+    for resource_type, resources in world.resources.items():
+        shelves[resource_type].put(*resources)
+    differences, found_some, count = [], 0, 0
+    for resource_type, name, value, expected in cases(world):
+        found = find(shelves, resource_type, name, value)
+        count += 1
+        found_some += bool(expected)
+        if found != expected:
+            differences.append((resource_type, name, value, found, expected))
+    assert differences == []
+    assert count > 3000
+    assert found_some > 800
