@@ -43,8 +43,8 @@ CONFLICT = {WRITE_CONFLICT, DUPLICATE_KEY, 251, 246, 24}
 """WriteConflict, DuplicateKey, NoSuchTransaction, SnapshotUnavailable, LockTimeout"""
 TOO_DEEP = {15}
 """Overflow: nested too deeply"""
-AWAY = {6, 7, 18, 89, 91, 134, 189, 211, 262, 317, 9001, 10107, 11600, 11602, 13435, 13436}
-"""Host unreachable, being shut down, not primary (yet), no keys to sign with yet … : MongoDB is on its way out or in"""
+AWAY = {6, 7, 18, 89, 91, 134, 189, 211, 262, 317, 9001, 10107, 11600, 11601, 11602, 13435, 13436}
+"""Host unreachable, being shut down, not primary (yet), no keys to sign with yet, killed … : MongoDB is on its way out or in"""
 
 
 def translated(fault: BaseException) -> BaseException:

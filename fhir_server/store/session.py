@@ -30,7 +30,7 @@ NO_SUCH_TRANSACTION = 251
 OLD_SECONDS = 30
 """A transaction that MongoDB ended is begun again, but not one as old as this: it would take as long again"""
 
-GIVE_UP_SECONDS = 0.1
+FAREWELL_SECONDS = 0.5
 RELEASE_SECONDS = 900
 """How long a lost transaction is tried to be ended: longer than MongoDB keeps one by itself"""
 
@@ -52,19 +52,23 @@ class Transactions:
         A commit that has begun cannot be called back: a task that is cancelled meanwhile waits for what comes
         of it, and learns the truth.
         """
-        started = time.monotonic()
-        async with self._client.start_session() as session:
+        started, lost = time.monotonic(), False
+        session = self._client.start_session()
+        try:
             with self._reach.asking():
                 await session.start_transaction(ReadConcern("snapshot"), DURABLE)
-                try:
-                    yield session
-                    await self._commit(session)
-                except BaseException as fault:
-                    if isinstance(translated(fault), Away):
-                        await self._give_up(session)
-                    elif time.monotonic() - started > OLD_SECONDS and _was_ended(fault):
-                        raise too_much() from fault
-                    raise
+                yield session
+                await self._commit(session)
+        except BaseException as fault:
+            lost = isinstance(translated(fault), Away)
+            if time.monotonic() - started > OLD_SECONDS and _was_ended(fault):
+                raise too_much() from fault
+            raise
+        finally:
+            if lost:
+                self._release(session)
+            else:
+                await session.end_session()
 
     async def _commit(self, session: AsyncClientSession) -> None:
         """The driver tries twice. Whatever the second try ends with, a login that fails because MongoDB is just
@@ -81,27 +85,32 @@ class Transactions:
                 raise
             raise in_doubt() from fault
 
-    async def _give_up(self, session: AsyncClientSession) -> None:
-        """MongoDB is lost: no long wait for it to undo the transaction, that is for later."""
-        task = asyncio.get_running_loop().create_task(self._end(dict(session.session_id)))
+    def _release(self, session: AsyncClientSession) -> None:
+        task = asyncio.get_running_loop().create_task(self._end(session))
         self._releasing.add(task)
         task.add_done_callback(self._releasing.discard)
-        if session.in_transaction:
-            with pymongo.timeout(GIVE_UP_SECONDS):
-                await session.abort_transaction()
 
-    async def _end(self, session_id: Document) -> None:
-        """Ends the session as soon as MongoDB can be reached: its transaction, if it is open, is undone."""
-        for _ in range(RELEASE_SECONDS):
-            try:
-                await self._client.admin.command("killSessions", [session_id])
-            except OperationFailure as refused:
-                log.warning("lost_transaction_not_ended", code=refused.code)
-                return
-            except PyMongoError:
+    async def _end(self, session: AsyncClientSession) -> None:
+        """Has the transaction undone as soon as MongoDB can be reached.
+
+        Only then is the session given back: the driver would let another transaction have it, and that one
+        would be killed.
+        """
+        try:
+            for _ in range(RELEASE_SECONDS):
+                try:
+                    await self._client.admin.command("killSessions", [session.session_id])
+                    return
+                except OperationFailure as refused:
+                    if not isinstance(translated(refused), Away):
+                        log.warning("lost_transaction_not_ended", code=refused.code)
+                        return
+                except PyMongoError:
+                    pass
                 await asyncio.sleep(1)
-            else:
-                return
+        finally:
+            with pymongo.timeout(FAREWELL_SECONDS):
+                await session.end_session()
 
     async def close(self) -> None:
         for task in tuple(self._releasing):

@@ -10,7 +10,7 @@ from bson.errors import InvalidDocument
 from pymongo.errors import AutoReconnect, PyMongoError, ServerSelectionTimeoutError
 
 from fhir_server.store import session
-from fhir_server.store.faults import Away, CacheFull, WriteConflict, faults, translated
+from fhir_server.store.faults import Away, CacheFull, WriteConflict, away, faults, translated
 from fhir_server.store.store import Store
 from resources.outcome import FHIRError
 from tests.store.conftest import Faults, counted, event, patient, until, write
@@ -172,6 +172,27 @@ async def test_a_lost_transaction_does_not_keep_its_locks(failing: Store, faults
     faults.end()
     await until(lambda: faults.open_transactions() == others)
     await write(failing, newer, stored)
+
+
+async def test_ending_a_lost_transaction_harms_no_other(failing: Store, faults: Faults) -> None:
+    """The driver gives sessions to others as soon as they are free: none may be that is still to be killed."""
+
+    async def lost() -> None:
+        async with failing.unit(transaction=True, types=["Patient"]) as unit:
+            unit.stage("Patient", patient())
+            await unit.send()
+            raise away()
+
+    faults.inject("killSessions", times=1, closeConnection=True)
+    ends = await asyncio.gather(*(outcome(lost()) for _ in range(5)))
+    assert {type(end) for end in ends} == {Away}
+    written = 0
+    async with asyncio.timeout(10):
+        while failing._transactions._releasing:
+            await asyncio.gather(*(write(failing, patient()) for _ in range(5)))
+            written += 5
+    assert written > 5
+    assert await counted(failing) == (written, written)
 
 
 async def test_the_errors_of_a_driver_that_finds_nobody() -> None:
