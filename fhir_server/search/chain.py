@@ -20,7 +20,7 @@ from resources.outcome import FHIRError
 from resources.search_parameters import SearchParameter, parameters
 
 if TYPE_CHECKING:
-    from fhir_server.search.clauses import Clause
+    from fhir_server.search.clause import Clause
     from fhir_server.search.filter import Compared, Logical
 
 HAS = "_has"

@@ -9,29 +9,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from capability.table import SEARCHABLE_TYPES, TABLE, WITHOUT_EXPRESSION
-from fhir_server.search import chain, include_syntax
-from fhir_server.search import filter as filters
-from fhir_server.search.values import split_or
+from fhir_server.search import chain, include_syntax, joining
+from fhir_server.search.clause import CONTROL, PRESENTATION, Clause, claimed, clause_of, parameter_of
 from resources import outcome
 from resources.outcome import FHIRError
-from resources.search_parameters import SearchParameter, parameters
 
 MAX_CLAUSES = 100
 MAX_VALUES = 500
 MAX_LENGTH = 8 * 1024
-
-PRESENTATION = frozenset({"_format", "_pretty"})
-"""How the answer is written: read by who writes it."""
-
-LIST = "_list"
-"""http://hl7.org/fhir/R4/search.html#list"""
-
-JOINING = frozenset({chain.HAS, filters.NAME, LIST, *include_syntax.NAMES})
-"""Parameters that lead to other resources, or combine others."""
-
-LATER = frozenset({"_contained", "_containedType", "_query", "_content", "_score"})
-"""Parameters of R4 that this server does not answer yet."""
 
 TOTALS = ("none", "estimate", "accurate")
 SUMMARIES = ("true", "text", "data", "count", "false")
@@ -39,25 +24,6 @@ SORTABLE = ("_id", "_lastUpdated")
 """Sorted by what every stored document has."""
 
 WITHOUT_ORDER = ("composite", "special")
-
-
-@dataclass(frozen=True, slots=True)
-class Clause:
-    """One parameter of a search: any of `values` has to match. Values keep their escapes and prefixes."""
-
-    parameter: SearchParameter
-    modifier: str | None
-    values: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        """As written in the query: `code` or `code:not`."""
-        return self.parameter.code if self.modifier is None else f"{self.parameter.code}:{self.modifier}"
-
-    @property
-    def field(self) -> str:
-        """Where the values lie that a stored document is found by."""
-        return f"s.{self.parameter.code}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,21 +106,24 @@ def parse(
         _check_text(name, value)
         if name in PRESENTATION:
             continue
-        if name in _CONTROL:
+        if name in CONTROL:
             if name in control:
                 raise outcome.bad_parameter(name, "is given twice; once was expected")
             control[name] = value
-        elif chain.is_join(name) or name in {filters.NAME, LIST} or include_syntax.is_include(name):
+        elif joining.is_joining(name) or include_syntax.is_include(name):
             try:
-                _add(resource_type, name, value, joins, includes)
+                if include_syntax.is_include(name):
+                    includes.append(include_syntax.parse(name, value))
+                else:
+                    joins.append(joining.join(resource_type, name, value))
             except FHIRError as refusal:
                 if not lenient or refusal.issues[0].code != "not-supported":
                     raise
                 ignored.append(name)
-        elif (parameter := _parameter(resource_type, name, lenient=lenient)) is None:
+        elif (parameter := parameter_of(resource_type, name, lenient=lenient)) is None:
             ignored.append(name)
         else:
-            clauses.append(_clause(parameter, name, value))
+            clauses.append(clause_of(parameter, name, value))
     _check_size(clauses, joins, includes)
     if includes and control.get("_summary") == "text":
         raise outcome.bad_parameter("_summary", f"text cannot be mixed with {includes[0].name}")
@@ -172,9 +141,6 @@ def parse(
         joins=tuple(joins),
         includes=tuple(dict.fromkeys(includes)),
     )
-
-
-_CONTROL = frozenset({"_count", "_total", "_summary", "_elements", "_sort", "_cursor"})
 
 
 def _check_text(name: str, value: str) -> None:
@@ -209,128 +175,6 @@ def _check_size(
         raise outcome.bad_parameter(max(joins, key=lambda join: chain.lookups([join])).name, text)
 
 
-def _add(
-    resource_type: str,
-    name: str,
-    value: str,
-    joins: list[chain.Join],
-    includes: list[include_syntax.Include],
-) -> None:
-    """Takes apart what other resources are needed for."""
-    if include_syntax.is_include(name):
-        includes.append(include_syntax.parse(name, value))
-    elif name == LIST:
-        joins.append(chain.Join(name, value, _in_list(resource_type, value)))
-    elif name == filters.NAME:
-        joins.append(chain.Join(name, value, filters.parse(value, _test_of(resource_type))))
-    else:
-        joins.append(chain.Join(name, value, chain.parse(resource_type, name, _leaf_of(name, value))))
-
-
-def _in_list(resource_type: str, value: str) -> chain.Criterion:
-    """What a List names is what a List refers to, that has the id."""
-    if "$" in value:
-        text = f"Parameter '{LIST}': this server does not support functional lists such as '{value[:64]}'"
-        raise outcome.not_supported(f"{text}; the id of a List was expected")
-    meant = f"{chain.HAS}:List:item:_id"
-    ids = value.replace("List/", "")
-    if not all(split_or(ids)):
-        raise outcome.bad_parameter(LIST, "has no id of a List, or an empty one between commas")
-    return chain.parse(resource_type, meant, _leaf_of(meant, ids))
-
-
-def _leaf_of(whole: str, value: str) -> chain.Leaf:
-    """The clause at the end of a chained parameter."""
-
-    def leaf(resource_type: str, name: str) -> Clause:
-        parameter = _parameter(resource_type, name, lenient=False)
-        assert parameter is not None
-        return _clause(parameter, name, value)
-
-    return leaf
-
-
-def _test_of(resource_type: str) -> filters.Test:
-    """A test of `_filter`, as the clause that says the same."""
-
-    def test(path: str, operator: str, value: str) -> chain.Criterion:
-        def leaf(leaf_type: str, name: str) -> chain.Criterion:
-            return _compared(leaf_type, name, operator, value)
-
-        return chain.parse(resource_type, path, leaf, within=f"{filters.NAME} … ")
-
-    return test
-
-
-def _compared(resource_type: str, name: str, operator: str, value: str) -> chain.Criterion:
-    code = "_id" if name == "id" else name
-    parameter = _parameter(resource_type, code, lenient=False)
-    assert parameter is not None
-    if ":" in code or not value:
-        raise outcome.bad_parameter(
-            filters.NAME, f"{code[:64]}: a name without modifier, and a value, were expected"
-        )
-    if operator == "pr":
-        missing = {"true": "false", "false": "true"}.get(value)
-        if missing is None:
-            raise outcome.bad_parameter(filters.NAME, f"{code} pr is followed by true or false")
-        return Clause(parameter, "missing", (missing,))
-    modifier = filters.meaning(parameter.type, code, operator)
-    escaped = value.replace("\\", "\\\\").replace(",", "\\,")
-    if modifier == "=":
-        return filters.Compared(Clause(parameter, None, (escaped,)), operator, value)
-    if modifier == "prefix":
-        return Clause(parameter, None, (operator + escaped,))
-    if parameter.type == "token":
-        system, bar, rest = escaped.partition("|")
-        escaped = f"{filters.SYSTEMS.get(system, system)}{bar}{rest}"
-    return Clause(parameter, modifier or None, (escaped,))
-
-
-def _parameter(resource_type: str, name: str, *, lenient: bool) -> SearchParameter | None:
-    """The parameter a name stands for; None if it is to be ignored."""
-    known = parameters(resource_type)
-    code = name.partition(":")[0].partition(".")[0]
-    parameter = known.get(code)
-    refusal = None
-    if code in LATER:
-        refusal = outcome.not_supported(f"Parameter '{name}': this server does not support {code} yet")
-    elif parameter is None:
-        claimed = {each.code for each in _claimed(resource_type)}
-        possible = claimed | PRESENTATION | JOINING | _CONTROL - {"_cursor"}
-        refusal = outcome.unknown_parameter(name, possible, resource_type)
-    elif parameter.type not in SEARCHABLE_TYPES:
-        text = (
-            f"Parameter '{name}': this server does not support search parameters of type {parameter.type} yet"
-        )
-        refusal = outcome.not_supported(text)
-    elif parameter.expression is None and code not in WITHOUT_EXPRESSION:
-        text = f"Parameter '{name}': this server does not support it, for R4 does not say which element it is about"
-        refusal = outcome.not_supported(text)
-    if refusal is None:
-        return parameter
-    if lenient:
-        return None
-    raise refusal
-
-
-def _claimed(resource_type: str) -> tuple[SearchParameter, ...]:
-    """What a type can be searched by; for `Resource` what every type can be."""
-    return TABLE.search_parameters(resource_type) or TABLE.common_search_parameters
-
-
-def _clause(parameter: SearchParameter, name: str, value: str) -> Clause:
-    values = tuple(split_or(value))
-    if not all(values):
-        raise outcome.bad_parameter(
-            name, "has no value" if values == ("",) else "has an empty value between commas"
-        )
-    _, mark, modifier = name.partition(":")
-    if mark and not modifier:
-        raise outcome.bad_parameter(name, "has a colon but no modifier")
-    return Clause(parameter, modifier or None, values)
-
-
 def _count(text: str | None, default: int, most: int) -> int:
     if text is None:
         return min(default, most)
@@ -360,7 +204,7 @@ def _sort(text: str | None, resource_type: str) -> tuple[tuple[str, int], ...]:
     if text is None:
         return ()
     keys: list[tuple[str, int]] = []
-    possible = [p.code for p in _claimed(resource_type) if p.type not in WITHOUT_ORDER]
+    possible = [p.code for p in claimed(resource_type) if p.type not in WITHOUT_ORDER]
     for key in text.split(","):
         name, way = (key[1:], -1) if key.startswith("-") else (key, 1)
         if name not in possible or name == "_text":

@@ -16,7 +16,7 @@ from typing import Any
 from bson.regex import Regex
 
 from fhir_server.search import token
-from fhir_server.search.clauses import Clause
+from fhir_server.search.clause import Clause
 from fhir_server.search.site import Condition, Site
 from fhir_server.search.string import beginning, normalize
 from fhir_server.search.values import split_bar, unescape

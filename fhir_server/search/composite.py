@@ -16,7 +16,7 @@ from functools import cache
 from typing import Any
 
 from fhir_server.search import reference
-from fhir_server.search.clauses import Clause
+from fhir_server.search.clause import Clause
 from fhir_server.search.site import Condition, Site
 from fhir_server.search.values import split_dollar
 from resources import outcome

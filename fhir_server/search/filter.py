@@ -20,7 +20,7 @@ from resources import outcome
 
 if TYPE_CHECKING:
     from fhir_server.search.chain import Criterion
-    from fhir_server.search.clauses import Clause
+    from fhir_server.search.clause import Clause
 
 NAME = "_filter"
 

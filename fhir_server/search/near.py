@@ -12,7 +12,7 @@ import math
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from fhir_server.search.clauses import Clause
+from fhir_server.search.clause import Clause
 from fhir_server.search.site import Condition, Site
 from fhir_server.search.values import split_bar
 from resources import outcome, ucum

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fhir_server.search import token
-from fhir_server.search.clauses import Clause
+from fhir_server.search.clause import Clause
 from fhir_server.search.number import any_condition, asked_for, on_one, stored, within
 from fhir_server.search.site import Condition, Site
 from fhir_server.search.values import split_bar, split_prefix

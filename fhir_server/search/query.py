@@ -21,7 +21,8 @@ from fhir_server.search import (
     uri,
 )
 from fhir_server.search import composite as composites
-from fhir_server.search.clauses import Clause, Search
+from fhir_server.search.clause import Clause
+from fhir_server.search.clauses import Search
 from fhir_server.search.site import Condition, Site
 from fhir_server.search.values import unescape
 from resources import outcome

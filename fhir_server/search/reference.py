@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from fhir_server.search import token
-from fhir_server.search.clauses import Clause
+from fhir_server.search.clause import Clause
 from fhir_server.search.site import Condition, Site
 from fhir_server.search.values import unescape
 from resources import outcome, registry

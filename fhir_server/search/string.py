@@ -15,7 +15,7 @@ from typing import Any
 
 from bson.regex import Regex
 
-from fhir_server.search.clauses import Clause
+from fhir_server.search.clause import Clause
 from fhir_server.search.site import Condition, Site
 from fhir_server.search.token import any_of
 from fhir_server.search.values import unescape

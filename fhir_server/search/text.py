@@ -11,7 +11,7 @@ import re
 from itertools import islice
 from typing import Any
 
-from fhir_server.search.clauses import Clause
+from fhir_server.search.clause import Clause
 from fhir_server.search.site import Condition
 from fhir_server.search.string import normalize
 from fhir_server.search.values import unescape

@@ -8,7 +8,7 @@ import pytest
 
 from capability.table import SEARCHABLE_TYPES
 from capability.tables import parameters_table, routes_table, search_table
-from fhir_server.search.clauses import LATER
+from fhir_server.search.clause import LATER
 from fhir_server.settings import markdown
 from tests.docs.markdown import replace_section, section
 

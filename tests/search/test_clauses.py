@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhir_server.search.clauses import MAX_LENGTH, Clause, parse
+from fhir_server.search.clause import Clause
+from fhir_server.search.clauses import MAX_LENGTH, parse
 from resources.outcome import FHIRError
 from resources.search_parameters import parameters
 

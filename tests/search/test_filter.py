@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fhir_server.search import filter as filters
-from fhir_server.search.clauses import Clause, parse
+from fhir_server.search.clause import Clause
+from fhir_server.search.clauses import parse
 from resources.outcome import FHIRError
 
 

@@ -1,0 +1,86 @@
+"""The parameters of a search that other resources are needed for, taken apart: chains, `_has`, `_list`, `_filter`.
+
+http://hl7.org/fhir/R4/search.html#chaining, http://hl7.org/fhir/R4/search_filter.html
+"""
+
+from __future__ import annotations
+
+from fhir_server.search import chain
+from fhir_server.search import filter as filters
+from fhir_server.search.clause import LIST, Clause, clause_of, parameter_of
+from fhir_server.search.values import split_or
+from resources import outcome
+
+
+def is_joining(name: str) -> bool:
+    """Whether other resources, or a combination of parameters, are meant."""
+    return chain.is_join(name) or name in {LIST, filters.NAME}
+
+
+def join(resource_type: str, name: str, value: str) -> chain.Join:
+    """FHIRError 400 says what cannot be followed, and what could be."""
+    if name == LIST:
+        return chain.Join(name, value, _in_list(resource_type, value))
+    if name == filters.NAME:
+        return chain.Join(name, value, filters.parse(value, _test_of(resource_type)))
+    return chain.Join(name, value, chain.parse(resource_type, name, _leaf_of(name, value)))
+
+
+def _in_list(resource_type: str, value: str) -> chain.Criterion:
+    """What a List names is what a List refers to, that has the id."""
+    if "$" in value:
+        text = f"Parameter '{LIST}': this server does not support functional lists such as '{value[:64]}'"
+        raise outcome.not_supported(f"{text}; the id of a List was expected")
+    meant = f"{chain.HAS}:List:item:_id"
+    ids = value.replace("List/", "")
+    if not all(split_or(ids)):
+        raise outcome.bad_parameter(LIST, "has no id of a List, or an empty one between commas")
+    return chain.parse(resource_type, meant, _leaf_of(meant, ids))
+
+
+def _leaf_of(whole: str, value: str) -> chain.Leaf:
+    """The clause at the end of a chained parameter."""
+
+    def leaf(resource_type: str, name: str) -> Clause:
+        parameter = parameter_of(resource_type, name, lenient=False)
+        assert parameter is not None
+        return clause_of(parameter, name, value)
+
+    return leaf
+
+
+def _test_of(resource_type: str) -> filters.Test:
+    """A test of `_filter`, as the clause that says the same."""
+
+    def test(path: str, operator: str, value: str) -> chain.Criterion:
+        def leaf(leaf_type: str, name: str) -> chain.Criterion:
+            return _compared(leaf_type, name, operator, value)
+
+        return chain.parse(resource_type, path, leaf, within=f"{filters.NAME} … ")
+
+    return test
+
+
+def _compared(resource_type: str, name: str, operator: str, value: str) -> chain.Criterion:
+    code = "_id" if name == "id" else name
+    parameter = parameter_of(resource_type, code, lenient=False)
+    assert parameter is not None
+    if ":" in code or not value:
+        raise outcome.bad_parameter(
+            filters.NAME, f"{code[:64]}: a name without modifier, and a value, were expected"
+        )
+    if operator == "pr":
+        missing = {"true": "false", "false": "true"}.get(value)
+        if missing is None:
+            raise outcome.bad_parameter(filters.NAME, f"{code} pr is followed by true or false")
+        return Clause(parameter, "missing", (missing,))
+    modifier = filters.meaning(parameter.type, code, operator)
+    escaped = value.replace("\\", "\\\\").replace(",", "\\,")
+    if modifier == "=":
+        return filters.Compared(Clause(parameter, None, (escaped,)), operator, value)
+    if modifier == "prefix":
+        return Clause(parameter, None, (operator + escaped,))
+    if parameter.type == "token":
+        system, bar, rest = escaped.partition("|")
+        escaped = f"{filters.SYSTEMS.get(system, system)}{bar}{rest}"
+    return Clause(parameter, modifier or None, (escaped,))
