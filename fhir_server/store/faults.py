@@ -9,6 +9,7 @@ import structlog
 from bson.errors import InvalidDocument
 from pymongo.errors import (
     BulkWriteError,
+    ConfigurationError,
     ConnectionFailure,
     DocumentTooLarge,
     DuplicateKeyError,
@@ -43,7 +44,7 @@ CONFLICT = {WRITE_CONFLICT, DUPLICATE_KEY, 251, 246, 24}
 """WriteConflict, DuplicateKey, NoSuchTransaction, SnapshotUnavailable, LockTimeout"""
 TOO_DEEP = {15}
 """Overflow: nested too deeply"""
-AWAY = {6, 7, 18, 89, 91, 134, 189, 211, 262, 317, 9001, 10107, 11600, 11601, 11602, 13435, 13436}
+AWAY = {6, 7, 18, 89, 91, 94, 134, 189, 211, 262, 317, 9001, 10107, 11600, 11601, 11602, 13435, 13436}
 """Host unreachable, being shut down, not primary (yet), no keys to sign with yet, killed … : MongoDB is on its way out or in"""
 
 
@@ -60,7 +61,8 @@ def translated(fault: BaseException) -> BaseException:
         return in_doubt()
     if isinstance(fault, OperationFailure):
         return _operation_failure(fault)
-    if isinstance(fault, ConnectionFailure):
+    # Configuration: a mongod that is just starting says that it has no sessions (yet).
+    if isinstance(fault, ConnectionFailure | ConfigurationError):
         return away()
     return fault
 

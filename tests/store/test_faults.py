@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from bson.errors import InvalidDocument
-from pymongo.errors import AutoReconnect, PyMongoError, ServerSelectionTimeoutError
+from pymongo.errors import AutoReconnect, ConfigurationError, PyMongoError, ServerSelectionTimeoutError
 
 from fhir_server.store import session
 from fhir_server.store.faults import Away, CacheFull, WriteConflict, away, faults, translated
@@ -196,7 +196,8 @@ async def test_ending_a_lost_transaction_harms_no_other(failing: Store, faults: 
 
 
 async def test_the_errors_of_a_driver_that_finds_nobody() -> None:
-    for fault in (AutoReconnect("gone"), ServerSelectionTimeoutError("nobody")):
+    no_sessions = ConfigurationError("Sessions are not supported by this MongoDB deployment")
+    for fault in (AutoReconnect("gone"), ServerSelectionTimeoutError("nobody"), no_sessions):
         assert isinstance(translated(fault), Away)
 
 
