@@ -10,11 +10,13 @@ http://hl7.org/fhir/R4/search.html#sort
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
 from fhir_server.search.clauses import SORTABLE, Search
@@ -80,16 +82,24 @@ def page(
     ways = [way for _, way in search.sort]
     keys = [(*(_key(document, search.sort[place][0], kind, ways[place]) for place, kind in enumerate(kinds)), document["_id"]) for document in documents]  # fmt: skip
     ways.append(ways[-1])
+    for place in reversed(range(len(ways))):
+        keys = _sorted(keys, place, ways[place])
 
     def rank(key: Sequence[Any]) -> list[_Rank]:
         return [_Rank(value, way) for value, way in zip(key, ways, strict=True)]
 
-    ordered = sorted(keys, key=rank, reverse=backwards)
-    if after is None:
-        return ordered[:limit]
-    start = rank(after)
-    beyond = [key for key in ordered if (rank(key) < start if backwards else rank(key) > start)]
-    return beyond[:limit]
+    if backwards:
+        end = len(keys) if after is None else bisect_left(keys, rank(after), key=rank)
+        return keys[max(0, end - limit) : end][::-1]
+    start = 0 if after is None else bisect_right(keys, rank(after), key=rank)
+    return keys[start : start + limit]
+
+
+def _sorted(keys: list[tuple[Any, ...]], place: int, way: int) -> list[tuple[Any, ...]]:
+    """By one part of the keys, absent ones last; ties stay as they are."""
+    present = [key for key in keys if key[place] is not None]
+    present.sort(key=itemgetter(place), reverse=way < 0)
+    return present if len(present) == len(keys) else present + [key for key in keys if key[place] is None]
 
 
 class _Rank:
