@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fhir_server.search.ask import Ask, Planning
+from resources.outcome import FHIRError, too_costly
 
 if TYPE_CHECKING:
     from fhir_server.store.documents import Document
@@ -22,22 +24,26 @@ AT_ONCE = 8
 
 
 async def planned(unit: Unit, planning: Planning[T]) -> T:
-    """What the planning returns, once everything it asks for was found."""
+    """What the planning returns, once everything it asks for was found; 503 if that takes too long as a whole."""
+    until = time.monotonic() + MOST_MILLISECONDS / 1000
     try:
         asks = next(planning)
         while True:
-            asks = planning.send(await _answers(unit, asks))
+            asks = planning.send(await _answers(unit, asks, until))
     except StopIteration as end:
         result: T = end.value
         return result
 
 
-async def _answers(unit: Unit, asks: Sequence[Ask]) -> list[list[Document]]:
+async def _answers(unit: Unit, asks: Sequence[Ask], until: float) -> list[list[Document]]:
     # In a transaction MongoDB takes one at a time.
     at_once = AT_ONCE if unit.session is None else 1
     found: list[list[Document]] = []
     for start in range(0, len(asks), at_once):
-        found += await together(*(_answer(unit, ask) for ask in asks[start : start + at_once]))
+        left = round((until - time.monotonic()) * 1000)
+        if left <= 0:
+            raise FHIRError(503, too_costly("The search took longer than allowed and was stopped").issues)
+        found += await together(*(_answer(unit, ask, left) for ask in asks[start : start + at_once]))
     return found
 
 
@@ -51,7 +57,7 @@ async def together(*work: Coroutine[Any, Any, T]) -> list[T]:
             task.cancel()
 
 
-async def _answer(unit: Unit, ask: Ask) -> list[Document]:
+async def _answer(unit: Unit, ask: Ask, most_milliseconds: int) -> list[Document]:
     if ask.distinct is not None:
         return await unit.distinct(
             ask.resource_type,
@@ -59,7 +65,7 @@ async def _answer(unit: Unit, ask: Ask) -> list[Document]:
             ask.distinct,
             prefix=ask.prefix,
             limit=ask.limit,
-            max_time_ms=MOST_MILLISECONDS,
+            max_time_ms=most_milliseconds,
         )
     return await unit.find(
         ask.resource_type,
@@ -67,5 +73,5 @@ async def _answer(unit: Unit, ask: Ask) -> list[Document]:
         sort=ask.sort or None,
         limit=ask.limit,
         projection=None if ask.projection is None else dict(ask.projection),
-        max_time_ms=MOST_MILLISECONDS,
+        max_time_ms=most_milliseconds,
     )

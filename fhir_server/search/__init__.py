@@ -9,10 +9,16 @@ When a resource is written:
 When a type is searched:
 
     search = clauses.parse(resource_type, query_pairs, lenient=...)          # FHIRError 400
-    planned = plan.plan(search, site, key, extra=access_conditions)          # FHIRError 400
+    joined = joins.conditions(search.joins, site, access)                    # asks, see below
+    planned = plan.plan(search, site, key, extra=access(type), joined=joined)  # FHIRError 400
     documents = find(planned.filter).sort(planned.sort).limit(planned.limit) # not if limit is 0
     total = count_documents(planned.criteria)                                # only if planned.wants_total
-    bundle = searchset.searchset(planned, documents, site, key, total=total)
+    comes_along = include.included(search.includes, shown, access)           # asks, see below
+    bundle = searchset.searchset(planned, documents, site, key, total=total, included=...)
+
+What other resources are needed for (chains, `_has`, `_filter`, includes) is planned by generators that ask, level by
+level, and are sent what was found (`ask.py`). `access` says for each type what access control demands of it; it is
+applied wherever a type is touched. A search over several types is planned by `across.py`.
 
 `_elements` and `_summary` are in `search`, for who writes the answer. A conditional create, update or delete uses
 `clauses.parse` (strict) and `query.filter_of`, and `search.normalized()` as the name of its lock.
