@@ -208,9 +208,7 @@ async def test_a_clients_event_is_kept_as_such(client: httpx.AsyncClient) -> Non
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize("where", ["type", "instance", "condition"])
-async def test_events_stay_as_they_are(
-    client: httpx.AsyncClient, method: str, where: str
-) -> None:
+async def test_events_stay_as_they_are(client: httpx.AsyncClient, method: str, where: str) -> None:
     await client.get("metadata")
     newest = (await client.get("AuditEvent?_count=1&_sort=-_lastUpdated")).json()["entry"][0]["resource"]
     path = {"type": "AuditEvent", "instance": f"AuditEvent/{newest['id']}",
