@@ -160,7 +160,9 @@ def _check_depth(body: bytes) -> None:
     if body.count(b"{") + body.count(b"[") <= MAX_DEPTH:
         return
     if b"\\" in body:
-        body = body.replace(b"\\\\", b"").replace(b'\\"', b"")  # what is left of quotes begins or ends a string
+        body = body.replace(b"\\\\", b"").replace(
+            b'\\"', b""
+        )  # what is left of quotes begins or ends a string
     brackets = _STRING.sub(b"", body.translate(None, _NOT_STRUCTURE)).translate(None, _NOT_BRACKETS)
     for _ in range(MAX_DEPTH):
         peeled = brackets.replace(b"{}", b"").replace(b"[]", b"")

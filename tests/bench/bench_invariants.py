@@ -1,6 +1,6 @@
 """How long the invariants take: medians in microseconds, printed and never asserted.
 
-    python -m tests.bench.bench_invariants
+python -m tests.bench.bench_invariants
 """
 
 from __future__ import annotations
@@ -78,7 +78,9 @@ def main() -> None:
         print(f"invariants of a Bundle of {size} entries: {median(lambda r=large: violations(r), 5):.0f} µs")  # type: ignore[misc]
     for size in (1000, 10000):
         many = extended(size)
-        print(f"invariants of a Patient with {size} extensions: {median(lambda r=many: violations(r), 5):.0f} µs")  # type: ignore[misc]
+        print(
+            f"invariants of a Patient with {size} extensions: {median(lambda r=many: violations(r), 5):.0f} µs"
+        )  # type: ignore[misc]
     paths = [
         compile_path(each.expression, "Observation")
         for each in parameters("Observation").values()

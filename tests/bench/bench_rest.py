@@ -30,8 +30,15 @@ def post(url: str, body: bytes) -> bytes:
 def observations(count: int) -> Iterator[dict[str, object]]:
     template = (HERE / "observation.json").read_text()
     for n in range(count):
-        text = template.replace("@PATIENT@", str(n % 1000)).replace("@ENCOUNTER@", str(n)).replace("@VALUE@", "13.40")
-        yield {"resource": json.loads(text, parse_float=str), "request": {"method": "POST", "url": "Observation"}}
+        text = (
+            template.replace("@PATIENT@", str(n % 1000))
+            .replace("@ENCOUNTER@", str(n))
+            .replace("@VALUE@", "13.40")
+        )
+        yield {
+            "resource": json.loads(text, parse_float=str),
+            "request": {"method": "POST", "url": "Observation"},
+        }
 
 
 def seeded(fhir: Running, folder: Path, count: int = 5000) -> Path:
@@ -39,7 +46,11 @@ def seeded(fhir: Running, folder: Path, count: int = 5000) -> Path:
     template = (HERE / "observation.json").read_text()
     entries = []
     for n in range(count):
-        resource = template.replace("@PATIENT@", str(n % 1000)).replace("@ENCOUNTER@", str(n)).replace("@VALUE@", "13.40")
+        resource = (
+            template.replace("@PATIENT@", str(n % 1000))
+            .replace("@ENCOUNTER@", str(n))
+            .replace("@VALUE@", "13.40")
+        )
         entries.append(f'{{"resource":{resource},"request":{{"method":"POST","url":"Observation"}}}}')
     bundle = f'{{"resourceType":"Bundle","type":"batch","entry":[{",".join(entries)}]}}'
     answered = json.loads(post(fhir.url, bundle.encode()))
@@ -100,7 +111,9 @@ def _transactions(fhir: Running, folder: Path) -> Iterator[Figure]:
         for _ in range(ROUNDS)
     ]
     each = entries / len(bundles)
-    yield Figure("Synthea transactions, 4 connections", statistics.median(rates) * each, "resources/s", "≥ 1,500")
+    yield Figure(
+        "Synthea transactions, 4 connections", statistics.median(rates) * each, "resources/s", "≥ 1,500"
+    )
 
 
 def _memory(fhir: Running) -> Iterator[Figure]:

@@ -33,7 +33,11 @@ def figures() -> Iterator[Figure]:
     resource = codec.decode(body)
     site = Site("http://127.0.0.1:8080/fhir")
     yield Figure("decode, exact", microseconds(lambda: codec.decode(body)), "µs")
-    yield Figure("structure of a lab Observation", microseconds(lambda: structure.examine(resource)), "µs", "≤ 20")
+    yield Figure(
+        "structure of a lab Observation", microseconds(lambda: structure.examine(resource)), "µs", "≤ 20"
+    )
     yield Figure("constraints alone", microseconds(lambda: invariants.violations(resource)), "µs")
-    yield Figure("structure and constraints", microseconds(lambda: validation.validate(resource)), "µs", "≤ 150")
+    yield Figure(
+        "structure and constraints", microseconds(lambda: validation.validate(resource)), "µs", "≤ 150"
+    )
     yield Figure("search values", microseconds(lambda: search_document(resource, site)), "µs")

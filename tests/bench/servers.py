@@ -58,7 +58,10 @@ def wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = 60) ->
     while time.perf_counter() - started < seconds:
         if process.poll() is not None:
             raise RuntimeError(f"the server ended with exit code {process.returncode}")
-        with suppress(urllib.error.URLError, ConnectionError), urllib.request.urlopen(url, timeout=2) as answer:
+        with (
+            suppress(urllib.error.URLError, ConnectionError),
+            urllib.request.urlopen(url, timeout=2) as answer,
+        ):
             if answer.status == 200:
                 return time.perf_counter() - started
         time.sleep(0.01)
@@ -83,7 +86,14 @@ def server(data: Path, **settings: str) -> Iterator[Running]:
     """The FHIR server with one worker and its embedded MongoDB."""
     port = free_port()
     environment = {**os.environ, **{f"FHIR_SERVER_{name.upper()}": value for name, value in settings.items()}}
-    command = [str(Path(sys.executable).with_name("fhir-server")), "serve", "--port", str(port), "--data-dir", str(data)]
+    command = [
+        str(Path(sys.executable).with_name("fhir-server")),
+        "serve",
+        "--port",
+        str(port),
+        "--data-dir",
+        str(data),
+    ]
     with (data.parent / "server.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log, env=environment)
     with stopped(process):

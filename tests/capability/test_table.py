@@ -109,7 +109,17 @@ def test_search_parameters_are_those_of_the_type_and_of_every_type() -> None:
 
 def test_what_this_release_cannot_search_is_not_claimed() -> None:
     kinds = {p.type for name in TABLE.types for p in TABLE.search_parameters(name)}
-    assert kinds == {"number", "quantity", "composite", "special", "token", "reference", "string", "date", "uri"}
+    assert kinds == {
+        "number",
+        "quantity",
+        "composite",
+        "special",
+        "token",
+        "reference",
+        "string",
+        "date",
+        "uri",
+    }
     observation = {p.code for p in TABLE.search_parameters("Observation")}
     assert not observation & {"_content", "_query"}
     assert "_text" in observation
