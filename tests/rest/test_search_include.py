@@ -139,6 +139,21 @@ async def test_matches_come_first_and_totals_count_only_them(client: httpx.Async
     assert included(following) == ["Observation/o1", "Patient/bob"]
 
 
+@pytest.mark.parametrize("sort", ["_id", "-_lastUpdated", "date", "-date", "status", "-code,date"])
+async def test_each_page_brings_its_own(client: httpx.AsyncClient, sort: str) -> None:
+    """http://hl7.org/fhir/R4/search.html#sort: the order is that of the matches"""
+    for path in ("Observation?subject:Patient._id=ann", "Patient/ann/Observation?status=final"):
+        url: str | None = (
+            f"{path}&_sort={sort}&_count=1&_include=Observation:subject&_include=Observation:performer"
+        )
+        seen = {}
+        while url is not None:
+            page = body(await client.get(url))
+            seen.update({one: included(page) for one in ids(page)})
+            url = links(page).get("next")
+        assert seen == {"o1": ["Patient/ann", "Practitioner/dr"], "o2": ["Patient/ann"]}
+
+
 async def test_parts_of_what_comes_along(client: httpx.AsyncClient) -> None:
     """http://hl7.org/fhir/R4/search.html#summary"""
     bundle = body(await client.get("Observation?_id=o1&_include=Observation:subject&_elements=status,link"))
