@@ -5,6 +5,7 @@ http://hl7.org/fhir/R4/search.html#chaining, http://hl7.org/fhir/R4/search.html#
 
 from __future__ import annotations
 
+import json
 import random
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,7 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from capability.table import TABLE
-from fhir_server.search import joins
+from fhir_server.search import compartment, joins
 from fhir_server.search.ask import everything
 from fhir_server.search.clauses import parse
 from fhir_server.search.query import filter_of
@@ -22,6 +23,7 @@ from tests.search.conftest import SITE, Resource, Shelf
 from tests.search.driving import Driver
 from tests.search.test_differential import CORPUS, brute_force, elements, questions, read_corpus, references
 
+DEFINITIONS = CORPUS.parent / "fhir-r4/compartments.json"
 MOST_OF_A_TYPE = 25
 Shelves = Mapping[str, Shelf]
 Link = tuple[str, SearchParameter, str]
@@ -151,11 +153,17 @@ def cases(world: World) -> Iterator[tuple[str, str, str, set[str]]]:
                 )
 
 
-@pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of real resources is not there (FHIR_CORPUS)")
-def test_both_answers_are_the_same(shelves: Shelves) -> None:
+@pytest.fixture(scope="module")
+def world(shelves: Shelves) -> World:
+    if not CORPUS.is_dir():
+        pytest.skip("the corpus of real resources is not there (FHIR_CORPUS)")
     world = World()
     for resource_type, resources in world.resources.items():
         shelves[resource_type].put(*resources)
+    return world
+
+
+def test_both_answers_are_the_same(shelves: Shelves, world: World) -> None:
     differences, found_some, count = [], 0, 0
     for resource_type, name, value, expected in cases(world):
         found = find(shelves, resource_type, name, value)
@@ -166,3 +174,27 @@ def test_both_answers_are_the_same(shelves: Shelves) -> None:
     assert differences == []
     assert count > 3000
     assert found_some > 800
+
+
+def test_compartments_hold_what_refers_to_their_owner(shelves: Shelves, world: World) -> None:
+    """http://hl7.org/fhir/R4/compartmentdefinition.html"""
+    if not DEFINITIONS.is_file():
+        pytest.skip("the compartments' definitions are not there (fhir-r4 beside FHIR_CORPUS)")
+    definitions = json.loads(DEFINITIONS.read_text())
+    differences, found_some = [], 0
+    for owner, members in definitions.items():
+        for logical_id in [each["id"] for each in world.resources[owner]][:12]:
+            for member in set(members) & set(world.resources):
+                expected = {logical_id} if member == owner else set()
+                for code in members[member]:
+                    told = world.refers.get((member, code), {})
+                    expected |= {one for one, texts in told.items() if f"{owner}/{logical_id}" in texts}
+                if not members[member] and member != owner:
+                    continue
+                condition = compartment.condition((owner, logical_id), member)
+                found = {each["_id"] for each in shelves[member].collection.find(condition, {"_id": 1})}
+                found_some += len(found) > 1
+                if found != expected:
+                    differences.append((owner, logical_id, member, found, expected))
+    assert differences == []
+    assert found_some > 30
