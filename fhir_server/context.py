@@ -68,6 +68,8 @@ class FhirRequest:
     """The resource has been checked already, with the Bundle it came in"""
     assigned_id: str | None = None
     """The id a create inside a transaction was given before, so that others could refer to it"""
+    large: bool = False
+    """Worth judging beside the event loop"""
     warnings: tuple[Issue, ...] = ()
     """What was found when the resource was checked, and does not forbid it"""
     key: str | None = None

@@ -25,7 +25,7 @@ async def create(ctx: Context, request: FhirRequest, unit: Unit) -> Result:
     """
     assert request.resource_type is not None
     _refuse_criteria_in_url(request)
-    resource = accepted(request)
+    resource = await accepted(request)
     if request.resource_type == "AuditEvent":
         resource = marked_external(resource)
     criteria = criteria_of(request)

@@ -22,7 +22,7 @@ async def update(ctx: Context, request: FhirRequest, unit: Unit) -> Result:
     200 with the new version (or the present one where nothing changes), 201 where it came into being.
     """
     assert request.resource_type is not None
-    resource = accepted(request)
+    resource = await accepted(request)
     criteria = criteria_of(request)
     if criteria is None:
         assert request.id is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from resources.codec import Json
 
 
-def accepted(request: FhirRequest) -> Json:
+async def accepted(request: FhirRequest) -> Json:
     """The body of the request as a valid resource of the type in the URL, or a 400 / 422.
 
     http://hl7.org/fhir/R4/http.html#create
@@ -32,7 +33,9 @@ def accepted(request: FhirRequest) -> Json:
         text = f"The body is of type {str(found)[:64]!r}, the URL says {request.resource_type}"
         raise bad_request(text, "resourceType")
     if not request.validated:
-        request.warnings = tuple(validation.check(resource))
+        check = validation.check
+        found_fit = await asyncio.to_thread(check, resource) if request.large else check(resource)
+        request.warnings = tuple(found_fit)
     return resource
 
 

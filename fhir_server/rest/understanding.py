@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,8 @@ from fhir_server.system.routing import Target, route
 from resources import codec
 from resources.outcome import bad_request
 
+LARGE = 512 * 1024
+"""Bytes from which on a body is decoded and judged beside the event loop, so that others need not wait for it"""
 WITH_BODY = {"create", "update", "patch", "transaction", "batch"}
 PATCH_TYPES = "application/json-patch+json (JSON Patch) or application/fhir+json (FHIRPath Patch)"
 
@@ -51,7 +54,11 @@ async def understood(
     _read_headers(request, http.headers)
     if request.interaction in WITH_BODY:
         raw = await _inflated(ctx, http, scope, receive)
-        _put_body(request, http, raw)
+        request.large = len(raw) >= LARGE
+        if request.large:
+            await asyncio.to_thread(_put_body, request, http, raw)
+        else:
+            _put_body(request, http, raw)
     elif http.method == "POST":
         negotiation.check_form(http.headers.get("content-type"))
         raw = await _inflated(ctx, http, scope, receive)
