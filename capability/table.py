@@ -115,6 +115,8 @@ class Capability:
     types: tuple[str, ...]
     routes: tuple[Route, ...] = ROUTES
     operations: tuple[Operation, ...] = ()
+    custom: tuple[SearchParameter, ...] = ()
+    """Search parameters of this server's own, each for one type, beside those that are built in"""
 
     @cached_property
     def _interactions(self) -> Mapping[str | None, frozenset[str]]:
@@ -124,7 +126,23 @@ class Capability:
 
     @cached_property
     def _parameters(self) -> Mapping[str, tuple[SearchParameter, ...]]:
-        return {name: _searchable(name) for name in self.types}
+        return {name: _searchable(self.parameters(name)) for name in self.types}
+
+    @cached_property
+    def _custom(self) -> Mapping[str, tuple[SearchParameter, ...]]:
+        found: dict[str, list[SearchParameter]] = {}
+        for each in self.custom:
+            found.setdefault(each.base[0], []).append(each)
+        return {base: tuple(some) for base, some in found.items()}
+
+    @cached_property
+    def _known(self) -> Mapping[str, Mapping[str, SearchParameter]]:
+        return {
+            base: dict(
+                sorted({**search_parameters.parameters(base), **{each.code: each for each in some}}.items())
+            )
+            for base, some in self._custom.items()
+        }
 
     def interactions(self, resource_type: str | None) -> frozenset[str]:
         """The interactions of a type, or of the system (None); empty where the type is not stored here."""
@@ -141,6 +159,14 @@ class Capability:
             methods.add("HEAD")
         return tuple(sorted(methods | {"OPTIONS"})) if methods else ()
 
+    def custom_of(self, resource_type: str) -> tuple[SearchParameter, ...]:
+        """Those of this server's own for a type."""
+        return self._custom.get(resource_type, ())
+
+    def parameters(self, resource_type: str) -> Mapping[str, SearchParameter]:
+        """The parameters of a type by code, also those that cannot be searched by."""
+        return self._known.get(resource_type) or search_parameters.parameters(resource_type)
+
     def search_parameters(self, resource_type: str) -> tuple[SearchParameter, ...]:
         """What a type can be searched by, sorted by code, those of every type (`_id`, …) included."""
         return self._parameters.get(resource_type, ())
@@ -148,7 +174,7 @@ class Capability:
     @cached_property
     def common_search_parameters(self) -> tuple[SearchParameter, ...]:
         """What every type can be searched by."""
-        return _searchable("Resource")
+        return _searchable(self.parameters("Resource"))
 
     @cached_property
     def compartments(self) -> Mapping[str, tuple[str, ...]]:
@@ -191,9 +217,9 @@ class Capability:
         return tuple(each for each in self.operations if each.resource_type == resource_type)
 
 
-def _searchable(resource_type: str) -> tuple[SearchParameter, ...]:
+def _searchable(parameters: Mapping[str, SearchParameter]) -> tuple[SearchParameter, ...]:
     """Without an expression there is nothing to index: `_content` and `_query` are other machinery."""
-    known = search_parameters.parameters(resource_type).values()
+    known = parameters.values()
     possible = (p for p in known if p.expression is not None or p.code in WITHOUT_EXPRESSION)
     return tuple(p for p in possible if p.type in SEARCHABLE_TYPES)
 

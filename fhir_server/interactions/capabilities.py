@@ -24,6 +24,7 @@ async def capabilities(ctx: Context, request: FhirRequest, unit: Unit) -> Result
     settings = ctx.settings
     statement = capability_statement(
         base_url=ctx.base_url,
+        table=ctx.site.table,
         software_version=version("fhir-server"),
         date=RELEASED,
         conditional_delete="multiple" if settings.conditional_delete_multiple else "single",

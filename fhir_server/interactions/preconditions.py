@@ -71,7 +71,7 @@ def criteria_search(
     ctx: Context, resource_type: str, criteria: tuple[tuple[str, str], ...]
 ) -> clauses.Search:
     """The parsed criteria; 412 when they select nothing in particular."""
-    search = clauses.parse(resource_type, list(criteria), lenient=False)
+    search = clauses.parse(resource_type, list(criteria), table=ctx.site.table, lenient=False)
     if not search.clauses and not search.joins:
         raise precondition_failed(
             f"The criteria of a conditional interaction on {resource_type} name no search parameter"

@@ -30,6 +30,7 @@ async def search_system(
     search = across.parse(
         request.query,
         _possible(request),
+        table=ctx.site.table,
         lenient=request.prefer.lenient,
         default_count=ctx.settings.default_count,
         max_count=ctx.settings.max_count,

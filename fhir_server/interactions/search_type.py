@@ -29,6 +29,7 @@ async def search_type(ctx: Context, request: FhirRequest, unit: Unit, access: Ac
     search = clauses.parse(
         request.resource_type,
         request.query,
+        table=ctx.site.table,
         lenient=request.prefer.lenient,
         default_count=ctx.settings.default_count,
         max_count=ctx.settings.max_count,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
+from capability.table import TABLE, Capability
 from fhir_server.search import clauses, page
 from fhir_server.search.ask import Access, Ask, Planning
 from fhir_server.search.clauses import Search
@@ -60,6 +61,7 @@ def parse(
     query: Iterable[Pair],
     types: Sequence[str],
     *,
+    table: Capability = TABLE,
     lenient: bool = False,
     default_count: int = 20,
     max_count: int = 1000,
@@ -79,11 +81,11 @@ def parse(
         kept = [
             pair
             for pair in rest
-            if not any(clauses.parse(base, [pair], lenient=True).ignored for base in bases)
+            if not any(clauses.parse(base, [pair], table=table, lenient=True).ignored for base in bases)
         ]
         ignored = [pair[0] for pair in rest if pair not in kept]
         rest = kept
-    found = {base: _parse(base, rest, default_count, max_count) for base in bases}
+    found = {base: _parse(table, base, rest, default_count, max_count) for base in bases}
     first = found[bases[0]]
     if len(first.sort) > 1 or not {key for key, _ in first.sort} <= {"_id", "_lastUpdated"}:
         raise outcome.not_supported("Parameter '_sort': over several types by either _id or _lastUpdated")
@@ -97,9 +99,9 @@ def parse(
     return Across(whole, searches, named)
 
 
-def _parse(base: str, pairs: list[Pair], default_count: int, max_count: int) -> Search:
+def _parse(table: Capability, base: str, pairs: list[Pair], default_count: int, max_count: int) -> Search:
     try:
-        return clauses.parse(base, pairs, default_count=default_count, max_count=max_count)
+        return clauses.parse(base, pairs, table=table, default_count=default_count, max_count=max_count)
     except FHIRError as fault:
         if base != "Resource" or fault.issues[0].code != "not-supported":
             raise

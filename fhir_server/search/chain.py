@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Union
 
-from capability.table import TABLE
+from capability.table import TABLE, Capability
 from resources import outcome, registry
 from resources.outcome import FHIRError
-from resources.search_parameters import SearchParameter, parameters
+from resources.search_parameters import SearchParameter
 
 if TYPE_CHECKING:
     from fhir_server.search.clause import Clause
@@ -70,13 +70,13 @@ def is_join(name: str) -> bool:
     return "." in name or name.partition(":")[0] == HAS
 
 
-def parse(resource_type: str, name: str, leaf: Leaf, *, within: str = "") -> Criterion:
+def parse(table: Capability, resource_type: str, name: str, leaf: Leaf, *, within: str = "") -> Criterion:
     """What a chained name (`within` another parameter) stands for.
 
     FHIRError 400 says which types and parameters are possible.
     """
     try:
-        return _Parser(within + name, leaf).criterion(resource_type, name, MOST_LINKS)
+        return _Parser(table, within + name, leaf).criterion(resource_type, name, MOST_LINKS)
     except FHIRError as fault:
         raise named(fault, within + name) from None
 
@@ -121,12 +121,12 @@ def _inside(criterion: Criterion) -> Sequence[Criterion]:
     return getattr(criterion, "parts", ())
 
 
-def reference(resource_type: str, code: str, name: str) -> SearchParameter:
+def reference(table: Capability, resource_type: str, code: str, name: str) -> SearchParameter:
     """The reference parameter of a type; FHIRError 400 that names those there are, in terms of the parameter `name`."""
-    parameter = parameters(resource_type).get(code)
+    parameter = table.parameters(resource_type).get(code)
     if parameter is not None and parameter.type == "reference" and parameter.expression is not None:
         return parameter
-    possible = [each.code for each in TABLE.search_parameters(resource_type) if each.type == "reference"]
+    possible = [each.code for each in table.search_parameters(resource_type) if each.type == "reference"]
     told = f"is of type {parameter.type}, not a reference" if parameter else "is not known"
     text = (
         f"Parameter '{name[:256]}': '{code[:64]}' of {resource_type} {told}. References of {resource_type}: "
@@ -144,7 +144,8 @@ def targets(parameter: SearchParameter) -> tuple[str, ...]:
 class _Parser:
     """Of one name: each rest of it is parsed once for each type."""
 
-    def __init__(self, name: str, leaf: Leaf) -> None:
+    def __init__(self, table: Capability, name: str, leaf: Leaf) -> None:
+        self._table = table
         self._name = name
         self._leaf = leaf
         self._known: dict[tuple[str, str], Criterion | FHIRError] = {}
@@ -179,7 +180,7 @@ class _Parser:
 
     def _chained(self, resource_type: str, head: str, tail: str, links: int) -> Chained:
         code, mark, wanted = head.partition(":")
-        parameter = reference(resource_type, code, self._name)
+        parameter = reference(self._table, resource_type, code, self._name)
         possible = targets(parameter)
         if mark and wanted not in possible:
             raise outcome.bad_parameter(
@@ -214,7 +215,7 @@ class _Parser:
         _, source, code, tail = parts
         if source not in TABLE.types:
             raise outcome.bad_parameter(self._name, f"'{source[:64]}' is not a resource type")
-        parameter = reference(source, code, self._name)
+        parameter = reference(self._table, source, code, self._name)
         if resource_type not in targets(parameter):
             text = (
                 f"'{code}' of {source} cannot refer to {resource_type}, only to {_some(targets(parameter))}"

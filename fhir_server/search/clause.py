@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from capability.table import SEARCHABLE_TYPES, TABLE, WITHOUT_EXPRESSION
+from capability.table import SEARCHABLE_TYPES, WITHOUT_EXPRESSION, Capability
 from fhir_server.search import chain, include_syntax
 from fhir_server.search import filter as filters
 from fhir_server.search.values import split_or
 from resources import outcome
-from resources.search_parameters import SearchParameter, parameters
+from resources.search_parameters import SearchParameter
 
 PRESENTATION = frozenset({"_format", "_pretty"})
 """How the answer is written: read by who writes it."""
@@ -48,16 +48,18 @@ class Clause:
         return f"s.{self.parameter.code}"
 
 
-def parameter_of(resource_type: str, name: str, *, lenient: bool = False) -> SearchParameter | None:
+def parameter_of(
+    table: Capability, resource_type: str, name: str, *, lenient: bool = False
+) -> SearchParameter | None:
     """The parameter a name stands for; where there is none, None if `lenient`, otherwise FHIRError 400."""
-    known = parameters(resource_type)
+    known = table.parameters(resource_type)
     code = name.partition(":")[0].partition(".")[0]
     parameter = known.get(code)
     refusal = None
     if code in LATER:
         refusal = outcome.not_supported(f"Parameter '{name}': this server does not support {code} yet")
     elif parameter is None:
-        codes = {each.code for each in claimed(resource_type)}
+        codes = {each.code for each in claimed(table, resource_type)}
         possible = codes | PRESENTATION | JOINING | CONTROL - {"_cursor"}
         refusal = outcome.unknown_parameter(name, possible, resource_type)
     elif parameter.type not in SEARCHABLE_TYPES:
@@ -75,9 +77,9 @@ def parameter_of(resource_type: str, name: str, *, lenient: bool = False) -> Sea
     raise refusal
 
 
-def claimed(resource_type: str) -> tuple[SearchParameter, ...]:
+def claimed(table: Capability, resource_type: str) -> tuple[SearchParameter, ...]:
     """What a type can be searched by; for `Resource` what every type can be."""
-    return TABLE.search_parameters(resource_type) or TABLE.common_search_parameters
+    return table.search_parameters(resource_type) or table.common_search_parameters
 
 
 def clause_of(parameter: SearchParameter, name: str, value: str) -> Clause:

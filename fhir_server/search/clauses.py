@@ -6,9 +6,10 @@ http://hl7.org/fhir/R4/search.html
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
+from capability.table import TABLE, Capability
 from fhir_server.search import chain, include_syntax, joining
 from fhir_server.search.clause import CONTROL, PRESENTATION, Clause, claimed, clause_of, parameter_of
 from resources import outcome
@@ -46,6 +47,8 @@ class Search:
     includes: tuple[include_syntax.Include, ...] = ()
     compartment: tuple[str, str] | None = None
     """(type, id): only what is in this compartment"""
+    table: Capability = field(default=TABLE, compare=False, repr=False)
+    """Where its parameters are defined"""
 
     @property
     def path(self) -> str:
@@ -88,6 +91,7 @@ def parse(
     resource_type: str,
     query: Iterable[tuple[str, str]],
     *,
+    table: Capability = TABLE,
     lenient: bool = False,
     default_count: int = 20,
     max_count: int = 1000,
@@ -113,14 +117,14 @@ def parse(
         elif joining.is_joining(name) or include_syntax.is_include(name):
             try:
                 if include_syntax.is_include(name):
-                    includes.append(include_syntax.parse(name, value))
+                    includes.append(include_syntax.parse(table, name, value))
                 else:
-                    joins.append(joining.join(resource_type, name, value))
+                    joins.append(joining.join(table, resource_type, name, value))
             except FHIRError as refusal:
                 if not lenient or refusal.issues[0].code != "not-supported":
                     raise
                 ignored.append(name)
-        elif (parameter := parameter_of(resource_type, name, lenient=lenient)) is None:
+        elif (parameter := parameter_of(table, resource_type, name, lenient=lenient)) is None:
             ignored.append(name)
         else:
             clauses.append(clause_of(parameter, name, value))
@@ -135,11 +139,12 @@ def parse(
         total=_one_of("_total", control.get("_total", "none"), TOTALS),
         summary=_one_of("_summary", control["_summary"], SUMMARIES) if "_summary" in control else None,
         elements=_elements(control.get("_elements")),
-        sort=_sort(control.get("_sort"), resource_type),
+        sort=_sort(control.get("_sort"), table, resource_type),
         cursor=control.get("_cursor"),
         ignored=tuple(ignored),
         joins=tuple(joins),
         includes=tuple(dict.fromkeys(includes)),
+        table=table,
     )
 
 
@@ -200,11 +205,11 @@ def _elements(text: str | None) -> tuple[str, ...]:
     return names
 
 
-def _sort(text: str | None, resource_type: str) -> tuple[tuple[str, int], ...]:
+def _sort(text: str | None, table: Capability, resource_type: str) -> tuple[tuple[str, int], ...]:
     if text is None:
         return ()
     keys: list[tuple[str, int]] = []
-    possible = [p.code for p in claimed(resource_type) if p.type not in WITHOUT_ORDER]
+    possible = [p.code for p in claimed(table, resource_type) if p.type not in WITHOUT_ORDER]
     for key in text.split(","):
         name, way = (key[1:], -1) if key.startswith("-") else (key, 1)
         if name not in possible or name == "_text":

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from capability.table import TABLE
+from capability.table import TABLE, Capability
 from fhir_server.search.chain import reference, targets
 from resources import outcome
 from resources.search_parameters import SearchParameter
@@ -33,7 +33,10 @@ class Include:
     target: str | None = None
 
     def parameters(self, source: str) -> tuple[SearchParameter, ...]:
-        """The reference parameters of a type that it follows; none if it is about another type."""
+        """The reference parameters of a type that it follows; none if it is about another type.
+
+        `*` means those that are built in: one of this server's own may not be indexed everywhere yet.
+        """
         if self.source not in {None, source}:
             return ()
         if self.parameter is not None:
@@ -48,7 +51,7 @@ def is_include(name: str) -> bool:
     return name.partition(":")[0] in NAMES
 
 
-def parse(name: str, value: str) -> Include:
+def parse(table: Capability, name: str, value: str) -> Include:
     """One `_include` or `_revinclude`; FHIRError 400 that says what would be possible."""
     kind, mark, modifier = name.partition(":")
     if mark and modifier != "iterate":
@@ -67,7 +70,7 @@ def parse(name: str, value: str) -> Include:
         )
     if source not in TABLE.types:
         raise outcome.bad_parameter(name, f"'{source[:64]}' is not a resource type")
-    parameter = None if code == ANY else reference(source, code, name)
+    parameter = None if code == ANY else reference(table, source, code, name)
     _check_target(name, target, parameter)
     return Include(name, value, made.reverse, made.iterate, source, parameter, target or None)
 

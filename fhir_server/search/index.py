@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from fhir_server.search import (
@@ -65,7 +65,8 @@ def search_document(resource: dict[str, Any], site: Site) -> dict[str, Any]:
 
     A parameter whose elements are there but have nothing that could be searched is null: it is not `:missing`.
     """
-    always, by_member = _branches(resource["resourceType"])
+    kind = resource["resourceType"]
+    always, by_member = _branches(kind, site.table.custom_of(kind))
     found: dict[str, Any] = {}
     for branch in always:
         _run(branch, resource, site, found)
@@ -122,11 +123,13 @@ def _distinct(values: Sequence[Any]) -> list[Any]:
     return list(dict.fromkeys(values))
 
 
-@cache
-def _branches(resource_type: str) -> tuple[list[_Branch], Callable[[str], list[_Branch]]]:
+@lru_cache(maxsize=1024)
+def _branches(
+    resource_type: str, custom: tuple[SearchParameter, ...]
+) -> tuple[list[_Branch], Callable[[str], list[_Branch]]]:
     """The branches that are always run, and those to run when a resource has a member of that JSON name."""
     by_step: dict[str | None, dict[tuple[str, str], _Branch]] = {}
-    for parameter in parameters(resource_type).values():
+    for parameter in (*parameters(resource_type).values(), *custom):
         if parameter.type == "composite":
             for expression in composite.stored(parameter, resource_type):
                 repetition = _Branch(

@@ -5,6 +5,7 @@ http://hl7.org/fhir/R4/search.html#chaining, http://hl7.org/fhir/R4/search_filte
 
 from __future__ import annotations
 
+from capability.table import Capability
 from fhir_server.search import chain
 from fhir_server.search import filter as filters
 from fhir_server.search.clause import LIST, Clause, clause_of, parameter_of
@@ -17,16 +18,16 @@ def is_joining(name: str) -> bool:
     return chain.is_join(name) or name in {LIST, filters.NAME}
 
 
-def join(resource_type: str, name: str, value: str) -> chain.Join:
+def join(table: Capability, resource_type: str, name: str, value: str) -> chain.Join:
     """FHIRError 400 says what cannot be followed, and what could be."""
     if name == LIST:
-        return chain.Join(name, value, _in_list(resource_type, value))
+        return chain.Join(name, value, _in_list(table, resource_type, value))
     if name == filters.NAME:
-        return chain.Join(name, value, filters.parse(value, _test_of(resource_type)))
-    return chain.Join(name, value, chain.parse(resource_type, name, _leaf_of(name, value)))
+        return chain.Join(name, value, filters.parse(value, _test_of(table, resource_type)))
+    return chain.Join(name, value, chain.parse(table, resource_type, name, _leaf_of(table, name, value)))
 
 
-def _in_list(resource_type: str, value: str) -> chain.Criterion:
+def _in_list(table: Capability, resource_type: str, value: str) -> chain.Criterion:
     """What a List names is what a List refers to, that has the id."""
     if "$" in value:
         text = f"Parameter '{LIST}': this server does not support functional lists such as '{value[:64]}'"
@@ -35,35 +36,35 @@ def _in_list(resource_type: str, value: str) -> chain.Criterion:
     ids = value.replace("List/", "")
     if not all(split_or(ids)):
         raise outcome.bad_parameter(LIST, "has no id of a List, or an empty one between commas")
-    return chain.parse(resource_type, meant, _leaf_of(meant, ids))
+    return chain.parse(table, resource_type, meant, _leaf_of(table, meant, ids))
 
 
-def _leaf_of(whole: str, value: str) -> chain.Leaf:
+def _leaf_of(table: Capability, whole: str, value: str) -> chain.Leaf:
     """The clause at the end of a chained parameter."""
 
     def leaf(resource_type: str, name: str) -> Clause:
-        parameter = parameter_of(resource_type, name, lenient=False)
+        parameter = parameter_of(table, resource_type, name, lenient=False)
         assert parameter is not None
         return clause_of(parameter, name, value)
 
     return leaf
 
 
-def _test_of(resource_type: str) -> filters.Test:
+def _test_of(table: Capability, resource_type: str) -> filters.Test:
     """A test of `_filter`, as the clause that says the same."""
 
     def test(path: str, operator: str, value: str) -> chain.Criterion:
         def leaf(leaf_type: str, name: str) -> chain.Criterion:
-            return _compared(leaf_type, name, operator, value)
+            return _compared(table, leaf_type, name, operator, value)
 
-        return chain.parse(resource_type, path, leaf, within=f"{filters.NAME} … ")
+        return chain.parse(table, resource_type, path, leaf, within=f"{filters.NAME} … ")
 
     return test
 
 
-def _compared(resource_type: str, name: str, operator: str, value: str) -> chain.Criterion:
+def _compared(table: Capability, resource_type: str, name: str, operator: str, value: str) -> chain.Criterion:
     code = "_id" if name == "id" else name
-    parameter = parameter_of(resource_type, code, lenient=False)
+    parameter = parameter_of(table, resource_type, code, lenient=False)
     assert parameter is not None
     if ":" in code or not value:
         raise outcome.bad_parameter(

@@ -22,7 +22,7 @@ from typing import Any
 from fhir_server.search.clauses import SORTABLE, Search
 from fhir_server.search.string import SEPARATOR
 from resources import outcome, registry
-from resources.search_parameters import alternatives, parameters
+from resources.search_parameters import SearchParameter, alternatives
 
 MOST = 10_000
 """Matches that are sorted here."""
@@ -47,15 +47,14 @@ def sorting(search: Search) -> Sorting:
     names = [name for name, _ in search.sort]
     if set(names) <= set(SORTABLE):
         return Sorting()
-    if len(names) == 1 and _is_single_date(search.resource_type, names[0]):
+    if len(names) == 1 and _is_single_date(search.resource_type, _parameter(search, names[0])):
         return Sorting(index=f"s.{names[0]}.s")
     return Sorting(computed=True)
 
 
 @cache
-def _is_single_date(resource_type: str, code: str) -> bool:
+def _is_single_date(resource_type: str, parameter: SearchParameter) -> bool:
     """Whether every element on the way to the date has at most one value: MongoDB orders lists in its own way."""
-    parameter = parameters(resource_type)[code]
     expressions = list(alternatives(parameter, resource_type))
     if parameter.type != "date" or len(expressions) != 1 or not _PATH.fullmatch(expressions[0]):
         return False
@@ -122,8 +121,12 @@ class _Rank:
     __hash__ = None  # type: ignore[assignment]
 
 
+def _parameter(search: Search, name: str) -> SearchParameter:
+    return search.table.parameters(search.resource_type)[name]
+
+
 def _kind(search: Search, name: str) -> str:
-    return name if name in SORTABLE else parameters(search.resource_type)[name].type
+    return name if name in SORTABLE else _parameter(search, name).type
 
 
 def _key(document: Document, name: str, kind: str, way: int) -> Any:
