@@ -1,6 +1,8 @@
-"""The search parameters of R4, by resource type and code; read once from the compiled definitions.
+"""The search parameters of R4 and US Core, by resource type and code; read once from the compiled definitions.
 
-http://hl7.org/fhir/R4/searchparameter-registry.html
+Of US Core those count that R4 has not: race, ethnicity and a few more.
+
+http://hl7.org/fhir/R4/searchparameter-registry.html, http://hl7.org/fhir/us/core/searchparameters.html
 """
 
 from __future__ import annotations
@@ -40,6 +42,8 @@ class SearchParameter:
     component: tuple[Component, ...] = ()
     comparator: tuple[str, ...] = ()
     multiple_or: bool = True
+    generation: int = 0
+    """Since which change of a server's own parameters it is as it is; 0 is built in"""
 
 
 def _parse(row: Mapping[str, Any]) -> SearchParameter:
@@ -62,6 +66,12 @@ def all_parameters() -> tuple[SearchParameter, ...]:
     return tuple(_parse(row) for row in definitions.read("search_parameters"))
 
 
+@cache
+def us_core_parameters() -> tuple[SearchParameter, ...]:
+    """Every search parameter of US Core 6.1 and 8.0, those that R4 has as well included."""
+    return tuple(_parse(row) for row in definitions.read("us_core_search_parameters"))
+
+
 _EXTENSION = re.compile(r"\.extension\('[^']+'\)$")
 """Means the extension's value: the extension itself has nothing to search."""
 
@@ -82,15 +92,22 @@ def _by_base() -> Mapping[str, Mapping[str, SearchParameter]]:
     for parameter in all_parameters():
         for base in parameter.base:
             bases.setdefault(base, {})[parameter.code] = parameter
+    for parameter in us_core_parameters():
+        for base in parameter.base:
+            if not any(parameter.code in bases.get(each, ()) for each in (*_ancestors(base), base)):
+                bases.setdefault(base, {})[parameter.code] = parameter
     return bases
+
+
+def _ancestors(resource_type: str) -> list[str]:
+    return [name for name in ("Resource", "DomainResource") if registry.is_a(resource_type, name)]
 
 
 @cache
 def parameters(resource_type: str) -> Mapping[str, SearchParameter]:
     """The parameters of a resource type by code, those of Resource and DomainResource included."""
     bases = _by_base()
-    ancestors = [name for name in ("Resource", "DomainResource") if registry.is_a(resource_type, name)]
     found: dict[str, SearchParameter] = {}
-    for base in (*ancestors, resource_type):
+    for base in (*_ancestors(resource_type), resource_type):
         found |= bases.get(base, {})
     return MappingProxyType(dict(sorted(found.items())))

@@ -1,4 +1,4 @@
-"""The fact tables of R4 (4.0.1), made by `build.py` from the official package; no prose, never edited by hand.
+"""The fact tables of R4 (4.0.1), made by `build.py` from the official package, and what US Core adds; no prose, never edited by hand.
 
 | file | content |
 |---|---|
@@ -8,6 +8,7 @@
 | `hierarchies.json` | code system → {code: the code it is nested in} |
 | `invariants.json` | where a constraint is defined → [{key, severity, expression}] |
 | `search_parameters.json` | [{code, url, type, base, expression, ...}] |
+| `us_core_search_parameters.json` | the same of US Core, made by `us_core.py` |
 | `compartments.json` | compartment → type → [search parameter] |
 """
 

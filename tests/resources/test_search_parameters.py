@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from resources import registry
-from resources.search_parameters import all_parameters, parameters
+from resources.search_parameters import all_parameters, parameters, us_core_parameters
 
 
 def test_all_parameters_of_the_definitions_are_there() -> None:
@@ -45,3 +45,23 @@ def test_a_composite_names_its_components() -> None:
 def test_the_registry_cannot_be_changed() -> None:
     with pytest.raises(TypeError):
         parameters("Patient")["x"] = parameters("Patient")["name"]  # type: ignore[index]
+
+
+def test_what_us_core_adds_is_built_in() -> None:
+    """http://hl7.org/fhir/us/core/searchparameters.html"""
+    urls = {
+        (base, code): parameters(base)[code].url
+        for base, code in [
+            ("CareTeam", "role"), ("Condition", "asserted-date"), ("Encounter", "discharge-disposition"),
+            ("Goal", "description"), ("Patient", "ethnicity"), ("Patient", "gender-identity"), ("Patient", "race"),
+        ]
+    }  # fmt: skip
+    assert all(url.startswith("http://hl7.org/fhir/us/core/") for url in urls.values())
+
+
+def test_where_r4_has_a_parameter_us_core_does_not_change_it() -> None:
+    assert (
+        parameters("Patient")["birthdate"].url == "http://hl7.org/fhir/SearchParameter/individual-birthdate"
+    )
+    assert parameters("Encounter")["_id"].url == "http://hl7.org/fhir/SearchParameter/Resource-id"
+    assert len(us_core_parameters()) == 110

@@ -122,3 +122,17 @@ def test_every_type_can_be_indexed(resource_type: str) -> None:
 
 def test_a_date_that_is_none_is_not_found_by_time_and_not_missing() -> None:
     assert search_document({"resourceType": "Basic", "created": "yesterday"}, SITE) == {"created": None}
+
+
+def test_race_and_ethnicity_of_us_core_are_found_with_their_system() -> None:
+    """http://hl7.org/fhir/us/core/StructureDefinition-us-core-race.html"""
+    race = {
+        "url": "http://hl7.org/fhir/us/core/StructureDefinition/us-core-race",
+        "extension": [
+            {"url": "ombCategory", "valueCoding": {"system": "urn:oid:2.16.840.1.113883.6.238", "code": "2106-3"}},
+            {"url": "text", "valueString": "White"},
+        ],
+    }  # fmt: skip
+    found = search_document({"resourceType": "Patient", "id": "1", "extension": [race]}, SITE)
+    assert {"2106-3", "urn:oid:2.16.840.1.113883.6.238|2106-3"} <= set(found["race"])
+    assert "ethnicity" not in found or found["ethnicity"] is None
