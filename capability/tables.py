@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from capability.indexes import CURATED
 from capability.table import SEARCHABLE_TYPES, TABLE, Capability
 
 
@@ -36,6 +37,16 @@ def parameters_table(types: Iterable[str], table: Capability = TABLE) -> str:
         own = [f"`{p.code}`" for p in table.search_parameters(name) if p.code not in common]
         rows.append((name, ", ".join(own)))
     return _markdown(("Type", "Search parameters"), rows)
+
+
+def indexes_table() -> str:
+    """Each compound index, by the search it is for."""
+    rows = [
+        (f"`{index.serves}`", ", ".join(f"`{field}`" for field, _ in index.keys))
+        for some in CURATED.values()
+        for index in some
+    ]
+    return _markdown(("Search", "Fields of the index"), rows)
 
 
 def _shown(path: str) -> str:

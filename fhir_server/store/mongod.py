@@ -160,6 +160,8 @@ class EmbeddedMongod:
             "--logpath": str(self._folder.log),
             "--logRotate": "reopen",
             "--wiredTigerCacheSizeGB": f"{self._cache_mb / 1024:.3f}",
+            # A third less disk than the default, for resources.
+            "--wiredTigerCollectionBlockCompressor": "zstd",
             # Of its default, 5 % of the disk, nothing is gained with one member.
             "--oplogSize": "1024",
             # Slow operations are logged with their documents: patient data has no place in a log.

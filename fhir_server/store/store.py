@@ -173,6 +173,7 @@ class Store:
         with self._reach.asking():
             await self.database[LOCKS].create_index("until", expireAfterSeconds=0)
             await self.collections.ensure(AUDIT)
+        self.collections.review()
 
     async def secret(self, proposal: bytes) -> bytes:
         """The secret that all servers on this database share; the first one's proposal."""
@@ -270,6 +271,7 @@ class Store:
         await self._commits.idle()
         await self._appends.idle()
         await self._transactions.close()
+        await self.collections.close()
         await asyncio.shield(self.client.close())
 
 

@@ -22,7 +22,7 @@ from bson.codec_options import CodecOptions
 
 from fhir_server.search.index import search_document
 from fhir_server.search.site import Site
-from fhir_server.store.indexes import CURATED
+from fhir_server.store.indexes import indexes_of
 from fhir_server.store.mongod import EmbeddedMongod
 from tests.bench.report import Figure, machine, show
 from tests.bench.servers import server
@@ -91,10 +91,7 @@ def fill(uri: str) -> None:
     with pymongo.MongoClient[dict[str, Any]](uri) as client:
         database = client.get_database("fhir", CodecOptions(tz_aware=True))
         for name, some in (("Patient", patients()), ("Observation", observations())):
-            database[name].create_indexes(
-                [pymongo.IndexModel([("s.$**", 1)], name="s"), pymongo.IndexModel([("t", -1), ("_id", -1)], name="t"),
-                 *CURATED.get(name, [])]
-            )  # fmt: skip
+            database[name].create_indexes(indexes_of(name))
             database[name].insert_many(documents(some))
 
 

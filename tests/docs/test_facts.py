@@ -11,7 +11,6 @@ from fhir_server.rest import protocol
 from fhir_server.search import chain, clauses, include, joins, page, query, sort
 from fhir_server.search import filter as filters
 from fhir_server.settings import Settings
-from fhir_server.store import indexes
 from fhir_server.store.mongod_folder import LOG_BYTES
 from fhir_server.system import perform
 from resources import codec, faults, validation
@@ -71,14 +70,6 @@ def test_what_is_sorted_by_and_how_long_a_cursor_holds_is_told() -> None:
     assert f"than {sort.MOST:,} are a 413" in text
     assert page.MAX_AGE.days == 1
     assert "for one day" in text
-
-
-def test_indexes_are_told() -> None:
-    text = (ROOT / "docs/adr/0004-indexes.md").read_text()
-    assert set(indexes.CURATED) == {"AuditEvent", "Observation"}
-    assert sorted(indexes.WITHOUT_WILDCARD) == ["AuditEvent"]
-    assert len(indexes.CURATED["AuditEvent"]) == 3
-    assert "three compound indexes" in text
 
 
 def test_what_is_said_not_to_be_there_yet_is_not() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from capability.table import SEARCHABLE_TYPES
-from capability.tables import parameters_table, routes_table, search_table
+from capability.tables import indexes_table, parameters_table, routes_table, search_table
 from fhir_server.search.clause import LATER
 from fhir_server.settings import markdown
 from tests.docs.markdown import replace_section, section
@@ -29,6 +29,7 @@ SECTIONS: dict[tuple[str, str], Callable[[], str]] = {
     ("README.md", "settings"): markdown,
     ("README.md", "not searchable yet"): not_searchable_yet,
     ("docs/search.md", "not searchable yet"): not_searchable_yet,
+    ("docs/search.md", "indexes"): indexes_table,
     ("docs/supported.md", "interactions"): routes_table,
     ("docs/supported.md", "search parameter types"): search_table,
     ("docs/supported.md", "search parameters"): lambda: parameters_table(CURATED),

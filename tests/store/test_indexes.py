@@ -8,8 +8,9 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from capability.indexes import CURATED, WITHOUT_WILDCARD
 from fhir_server.store.faults import translated
-from fhir_server.store.indexes import CURATED, DONE, HISTORY, WITHOUT_WILDCARD
+from fhir_server.store.indexes import DONE, HISTORY, SMALL, indexes_of
 from fhir_server.store.store import Store
 from resources.outcome import FHIRError
 from tests.store.conftest import Faults, opened, patient, write
@@ -20,19 +21,20 @@ async def names_of_indexes(store: Store, name: str) -> set[str]:
 
 
 async def test_several_servers_at_once(mongod_uri: str, database_name: str) -> None:
-    types = ["Patient", "Observation", "Encounter", DONE]
+    types = ["Account", "Observation", "Encounter", DONE]
     async with AsyncExitStack() as stack:
         stores = [await stack.enter_async_context(opened(mongod_uri, database_name)) for _ in range(4)]
         await asyncio.gather(*(store.collections.ensure(name) for store in stores for name in types * 2))
-        assert await names_of_indexes(stores[0], "Patient") == {"_id_", "t", "s"}
-        assert await names_of_indexes(stores[0], "Observation") == {"_id_", "t", "s", "subject+code"}
+        assert await names_of_indexes(stores[0], "Account") == {"_id_", "t", "s"}
+        curated = {index.name for index in CURATED["Observation"]}
+        assert await names_of_indexes(stores[0], "Observation") == {"_id_", "t", "values"} | curated
         assert await names_of_indexes(stores[0], "Encounter" + HISTORY) == {"_id_", "t"}
         assert DONE + HISTORY not in await stores[0].database.list_collection_names()
 
 
 async def test_events_have_their_compound_indexes_and_no_other(store: Store) -> None:
     assert "AuditEvent" in WITHOUT_WILDCARD
-    curated = {index.document["name"] for index in CURATED["AuditEvent"]}
+    curated = {index.name for index in CURATED["AuditEvent"]}
     assert await names_of_indexes(store, "AuditEvent") == {"_id_", "t"} | curated
 
 
@@ -68,3 +70,61 @@ async def test_who_is_cancelled_does_not_stop_the_others(failing: Store, faults:
         await waiting[0]
     await asyncio.gather(*waiting[1:])
     assert "s" in await names_of_indexes(failing, "Account")
+
+
+async def test_what_differs_is_told_and_mended(store: Store) -> None:
+    await store.collections.ensure("Encounter")
+    encounters = store.database["Encounter"]
+    await encounters.drop_index("location")
+    await encounters.drop_index("status")
+    await encounters.create_index("s.status", name="status")
+    await encounters.create_index("s.class", name="by hand")
+    (found,) = await store.collections.drifts()
+    assert found.told() == {
+        "collection": "Encounter", "missing": ["location"], "different": ["status"], "extra": ["by hand"]
+    }  # fmt: skip
+    await store.collections.mend(found)
+    assert await store.collections.drifts() == []
+    assert await names_of_indexes(store, "Encounter") == {
+        each.document["name"] for each in indexes_of("Encounter")
+    } | {"_id_"}
+
+
+async def test_an_index_by_another_name_serves_as_well(store: Store) -> None:
+    await store.collections.ensure("Encounter")
+    (location,) = (each for each in CURATED["Encounter"] if each.name == "location")
+    await store.database["Encounter"].drop_index("location")
+    await store.database["Encounter"].create_index(list(location.keys), name="of old")
+    assert await store.collections.drifts() == []
+
+
+async def test_a_start_makes_what_is_missing_without_waiting_for_it(
+    mongod_uri: str, database_name: str
+) -> None:
+    async with opened(mongod_uri, database_name) as before:
+        await before.collections.ensure("Encounter")
+        await before.database["Encounter"].drop_index("location")
+        await before.database["Encounter"].insert_many(
+            [{"s": {"location": f"Location/{n}"}} for n in range(SMALL + 1)]
+        )
+    async with opened(mongod_uri, database_name) as store:
+        await store.collections.ensure("Encounter")
+        async with asyncio.timeout(30):
+            while "location" not in await names_of_indexes(store, "Encounter"):
+                await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("count", [1, SMALL + 1])
+async def test_an_index_that_cannot_be_made_stops_nothing(
+    mongod_uri: str, database_name: str, count: int
+) -> None:
+    """MongoDB cannot index two lists in one: another program's documents must not stand in the way of ours."""
+    async with opened(mongod_uri, database_name) as before:
+        parallel = {"patient": ["Patient/1", "Patient/2"], "status": ["a", "b"]}
+        await before.database["MedicationRequest"].insert_many([{"s": parallel} for _ in range(count)])
+    async with opened(mongod_uri, database_name) as store:
+        await store.collections.ensure("MedicationRequest")
+        made = {each.document["name"] for each in indexes_of("MedicationRequest")} - {"patient+status"}
+        async with asyncio.timeout(30):
+            while await names_of_indexes(store, "MedicationRequest") != {"_id_"} | made:
+                await asyncio.sleep(0.05)
