@@ -114,7 +114,8 @@ def conditional_references(resource: Json) -> set[str]:
 
 
 def names_of(full_url: str | None, resource: Json | None, resource_type: str, base_url: str) -> Iterator[str]:
-    """The texts by which other entries may refer to an entry: its fullUrl, and `Type/id` as it was sent.
+    """The texts by which other entries may refer to an entry: its fullUrl, and what a relative reference
+    beside it resolves to; without a fullUrl the id it was sent with.
 
     http://hl7.org/fhir/R4/bundle.html#references
     """
@@ -123,6 +124,6 @@ def names_of(full_url: str | None, resource: Json | None, resource_type: str, ba
         kind, _, logical_id = "/".join(full_url.rsplit("/", 2)[-2:]).partition("/")
         if "://" in full_url and kind == resource_type and logical_id:
             yield f"{kind}/{logical_id}"
-    if resource is not None and isinstance(resource.get("id"), str):
+    elif resource is not None and isinstance(resource.get("id"), str):
         yield f"{resource_type}/{resource['id']}"
         yield f"{base_url}/{resource_type}/{resource['id']}"

@@ -22,10 +22,11 @@ from fhir_server.store.indexes import DONE
 from fhir_server.system import entries
 from fhir_server.system.batch import bundle_of
 from fhir_server.system.bundle_references import conditional_references, names_of, rewritten
+from fhir_server.system.conditional_references import resolved_references
 from fhir_server.system.done import done_before
 from fhir_server.system.perform import INTERACTIONS, WRITES, integrity_locks, retried
 from resources import validation
-from resources.outcome import FHIRError, bad_request, invalid, precondition_failed
+from resources.outcome import FHIRError, bad_request, invalid
 
 if TYPE_CHECKING:
     from fhir_server.store.documents import Document
@@ -262,34 +263,13 @@ async def _write(ctx: Context, writes: Sequence[Entry], attempt: Attempt) -> Non
     if not waiting:
         return
     await attempt.unit.send()
-    resolved = await _resolve_references(ctx, waiting, attempt.unit)
+    resolved = await resolved_references(ctx, waiting, attempt.unit)
     for entry in writes:
         if entry.position in waiting:
             request = attempt.requests[entry.position]
             assert request.resource is not None
             request.resource = rewritten(request.resource, resolved)
             await _run(ctx, attempt, entry, request)
-
-
-async def _resolve_references(ctx: Context, waiting: Mapping[int, set[str]], unit: Unit) -> dict[str, str]:
-    """`Practitioner?identifier=…` → `Practitioner/123`; 412 unless each matches exactly one.
-
-    http://hl7.org/fhir/R4/http.html#trules
-    """
-    resolved: dict[str, str] = {}
-    for position, criteria in waiting.items():
-        for reference in sorted(criteria - resolved.keys()):
-            resource_type = reference.split("?", 1)[0]
-            try:
-                found = await preconditions.matches(ctx, unit, resource_type, preconditions.parsed(reference))
-                if not found:
-                    raise precondition_failed(
-                        f"The conditional reference '{reference[:200]}' matches nothing"
-                    )
-            except FHIRError as fault:
-                raise fault.within(f"{entries.where(position)}.resource") from None
-            resolved[reference] = f"{resource_type}/{found[0]['_id']}"
-    return resolved
 
 
 def _rewritten_patch(request: FhirRequest, targets: Mapping[str, str]) -> FhirRequest:

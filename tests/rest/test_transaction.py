@@ -279,3 +279,24 @@ async def test_dangling_references_are_refused_where_integrity_is_on(start: Star
             entry("DELETE", f"Patient/{patient_id}"), entry("DELETE", f"Observation/{observation_id}")
         )
         assert (await client.post("", json=both)).status_code == 200
+
+
+async def test_an_id_that_is_not_the_entrys_name_redirects_no_reference(client: httpx.AsyncClient) -> None:
+    """With a urn as fullUrl, `Patient/there` means the one that is stored, whatever id the new one was sent with."""
+    await client.put("Patient/there", json={"resourceType": "Patient", "id": "there"})
+    response = await client.post(
+        "",
+        json=bundle(
+            entry("POST", "Patient", {"resourceType": "Patient", "id": "there"}, fullUrl=PATIENT_URN),
+            entry(
+                "POST",
+                "Observation",
+                observation(subject={"reference": "Patient/there"}),
+                fullUrl=OBSERVATION_URN,
+            ),
+        ),
+    )
+    _, observation_id = ids(response)
+    assert (await client.get(f"Observation/{observation_id}")).json()["subject"][
+        "reference"
+    ] == "Patient/there"
