@@ -17,6 +17,9 @@ from resources.search_parameters import SearchParameter, parameters
 Key = tuple[str, int]
 """A field of a stored document, and 1 or -1."""
 
+LITERAL = ".lo"
+"""After the code of a quantity: the number as it is written, for searches without a unit of UCUM."""
+
 _INDEXES = (
     ("Patient", "identifier"),
     ("Patient", "name birthdate"),
@@ -29,6 +32,7 @@ _INDEXES = (
     ("Observation", "patient category date"),
     ("Observation", "code date"),
     ("Observation", "code value-quantity"),
+    ("Observation", "code value-quantity.lo"),
     ("MedicationRequest", "patient status"),
     ("MedicationRequest", "patient authoredon"),
     ("MedicationRequest", "code"),
@@ -43,20 +47,26 @@ WITHOUT_WILDCARD = frozenset({"AuditEvent"})
 
 @dataclass(frozen=True)
 class Index:
-    """An index for searches by all of `parameters`, or by the first of them; a date at the end gives the order."""
+    """An index for searches by all of its parameters, or by the first of them; a date at the end gives the order."""
 
     resource_type: str
-    parameters: tuple[str, ...]
+    parts: tuple[str, ...]
+    """Codes of parameters, `LITERAL` behind one to name a part of its values"""
 
     @property
     def name(self) -> str:
-        return "+".join(self.parameters)
+        return "+".join(self.parts)
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        return tuple(each.removesuffix(LITERAL) for each in self.parts)
 
     @property
     def serves(self) -> str:
         """The search it is for: `Observation?patient=&code=&date=&_sort=-date`."""
         order = f"&_sort=-{self.date}" if self.date else ""
-        return f"{self.resource_type}?{'&'.join(f'{each}=' for each in self.parameters)}{order}"
+        asked = "&".join(_asked(self._parameter(each.removesuffix(LITERAL)), each) for each in self.parts)
+        return f"{self.resource_type}?{asked}{order}"
 
     @property
     def date(self) -> str | None:
@@ -68,7 +78,7 @@ class Index:
     @cached_property
     def keys(self) -> tuple[Key, ...]:
         """The id at the end tells those of one moment apart; the end of a period decides without the document."""
-        keys = [key for each in self.parameters for key in _keys(self._parameter(each))]
+        keys = [_key(self._parameter(each.removesuffix(LITERAL)), each) for each in self.parts]
         last = self._parameter(self.parameters[-1])
         if last.type == "quantity":
             return tuple(keys)
@@ -81,11 +91,19 @@ class Index:
         return parameters(self.resource_type)[code]
 
 
-def _keys(parameter: SearchParameter) -> list[Key]:
+def _key(parameter: SearchParameter, part: str) -> Key:
     field = f"s.{parameter.code}"
     if parameter.type == "date":
-        return [(f"{field}.s", -1)]
-    return [(f"{field}.c", 1), (f"{field}.lo", 1)] if parameter.type == "quantity" else [(field, 1)]
+        return (f"{field}.s", -1)
+    if parameter.type == "quantity":
+        return (f"s.{part}" if part.endswith(LITERAL) else f"{field}.c", 1)
+    return (field, 1)
+
+
+def _asked(parameter: SearchParameter, part: str) -> str:
+    if parameter.type != "quantity":
+        return f"{part}="
+    return f"{parameter.code}=" + ("5.4" if part.endswith(LITERAL) else "5.4|http://unitsofmeasure.org|g")
 
 
 def _by_type() -> Mapping[str, tuple[Index, ...]]:

@@ -42,7 +42,7 @@ def parameters_table(types: Iterable[str], table: Capability = TABLE) -> str:
 def indexes_table() -> str:
     """Each compound index, by the search it is for."""
     rows = [
-        (f"`{index.serves}`", ", ".join(f"`{field}`" for field, _ in index.keys))
+        (f"`{index.serves}`".replace("|", "\\|"), ", ".join(f"`{field}`" for field, _ in index.keys))
         for some in CURATED.values()
         for index in some
     ]

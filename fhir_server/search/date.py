@@ -20,7 +20,9 @@ http://hl7.org/fhir/R4/search.html#prefix, http://hl7.org/fhir/R4/search.html#da
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from fhir_server.search.clause import Clause
@@ -28,8 +30,13 @@ from fhir_server.search.site import Condition, Site
 from fhir_server.search.values import split_prefix, unescape
 from resources import outcome
 from resources.datatypes import MAX, MIN, Interval, date_interval, interval
+from resources.search_elements import holds_one, types
+from resources.search_parameters import SearchParameter
 
 MODIFIERS: tuple[str, ...] = ()
+
+_LENGTHS = {"instant": timedelta(minutes=1), "date": timedelta(days=400), "dateTime": timedelta(days=400)}
+"""More than what a value of the type can cover: a second, a year."""
 
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -45,12 +52,31 @@ def index(type_name: str, value: Any, site: Site) -> list[dict[str, datetime]]:
 
 def condition(clause: Clause, site: Site) -> Condition:
     """Documents with an interval that one of the clause's values asks for."""
-    return _any(_intervals(clause.field, *_asked(clause, value, site)) for value in clause.values)
+    element = _Element(clause.field, holds_one(clause.parameter), _longest(clause.parameter))
+    return _any(_intervals(element, *_asked(clause, value, site)) for value in clause.values)
 
 
 def instant_condition(clause: Clause, field: str, site: Site) -> Condition:
     """The same over a field that holds one moment, a BSON date: `_lastUpdated`."""
     return _any(_moment(field, *_asked(clause, value, site)) for value in clause.values)
+
+
+@dataclass(frozen=True, slots=True)
+class _Element:
+    """Where the intervals lie, whether there is at most one, and how long they can be, where there is a limit."""
+
+    field: str
+    single: bool
+    longest: timedelta | None
+
+
+@cache
+def _longest(parameter: SearchParameter) -> timedelta | None:
+    lengths = [
+        _LENGTHS.get(name) for base in parameter.base for name in types(parameter, base) or {"unknown"}
+    ]
+    known = [each for each in lengths if each is not None]
+    return max(known) if known and len(known) == len(lengths) else None
 
 
 def _any(conditions: Any) -> Condition:
@@ -76,33 +102,44 @@ def _widened(asked: Interval, now: datetime) -> Interval:
     return Interval(start, asked.end + gap if MAX - asked.end > gap else MAX)
 
 
-def _intervals(field: str, prefix: str, asked: Interval) -> Condition:
+def _intervals(element: _Element, prefix: str, asked: Interval) -> Condition:
     """Bounds on one field that an index can follow come first; the rest is for what they cannot tell."""
     a, b = asked
-    start, end = f"{field}.s", f"{field}.e"
+    start, end = f"{element.field}.s", f"{element.field}.e"
     if prefix == "eq":
         return {
             start: {"$gte": a, "$lt": b},
             end: {"$gt": a, "$lte": b},
-            **_same(field, {"s": {"$gte": a}, "e": {"$lte": b}}),
+            **_same(element, {"s": {"$gte": a}, "e": {"$lte": b}}),
         }
     if prefix == "ap":
-        return {start: {"$lt": b}, end: {"$gt": a}, **_same(field, {"s": {"$lt": b}, "e": {"$gt": a}})}
+        return {start: {"$lt": b}, end: {"$gt": a}, **_same(element, {"s": {"$lt": b}, "e": {"$gt": a}})}
     if prefix == "ne":
         return {"$or": [{start: {"$lt": a}}, {end: {"$gt": b}}]}
     if prefix == "ge":
-        return {end: {"$gt": a}, "$or": [{end: {"$gt": b}}, {start: {"$gte": a}}]}
+        return {**_ends_after(element, a), "$or": [{end: {"$gt": b}}, {start: {"$gte": a}}]}
     if prefix == "le":
         return {start: {"$lt": b}, "$or": [{start: {"$lt": a}}, {end: {"$lte": b}}]}
     if prefix == "gt":
-        return {end: {"$gt": b}}
+        return _ends_after(element, b)
     if prefix == "lt":
         return {start: {"$lt": a}}
-    return {start: {"$gte": b}} if prefix == "sa" else {end: {"$lte": a}}
+    return {start: {"$gte": b}} if prefix == "sa" else {start: {"$lt": a}, end: {"$lte": a}}
 
 
-def _same(field: str, both: Condition) -> Condition:
+def _ends_after(element: _Element, moment: datetime) -> Condition:
+    """Of what cannot be long the start is known, too: an index is sorted by it."""
+    ends: Condition = {f"{element.field}.e": {"$gt": moment}}
+    if element.longest is not None and moment - MIN > element.longest:
+        ends[f"{element.field}.s"] = {"$gt": moment - element.longest}
+    return ends
+
+
+def _same(element: _Element, both: Condition) -> Condition:
     """Of several intervals (a list of two or more), one has to meet both bounds."""
+    if element.single:
+        return {}
+    field = element.field
     return {"$or": [{f"{field}.1": {"$exists": False}}, {field: {"$elemMatch": both}}]}
 
 

@@ -27,6 +27,7 @@ from fhir_server.search.site import Condition, Site
 from fhir_server.search.values import split_prefix, unescape
 from resources import outcome
 from resources.number import EXACT, Asked, Bounds, asked_number, number_bounds
+from resources.search_elements import holds_one
 
 MODIFIERS: tuple[str, ...] = ()
 
@@ -53,7 +54,7 @@ def condition(clause: Clause, site: Site) -> Condition:
 def _one(clause: Clause, value: str) -> Condition:
     prefix, text = split_prefix(unescape(value))
     asked = asked_for(clause, prefix, text)
-    return on_one(clause.field, lambda before: within(f"{before}lo", f"{before}hi", prefix, asked))
+    return on_one(clause, lambda before: within(f"{before}lo", f"{before}hi", prefix, asked))
 
 
 def any_condition(alternatives: list[Condition]) -> Condition:
@@ -74,8 +75,11 @@ def asked_for(clause: Clause, prefix: str, text: str) -> Asked:
     return Asked(x, min(a, EXACT.subtract(x, gap)), max(b, EXACT.add(x, gap)))
 
 
-def on_one(field: str, build: Build) -> Condition:
+def on_one(clause: Clause, build: Build) -> Condition:
     """A field that holds one interval, or a list of several of which one meets the whole condition."""
+    field = clause.field
+    if holds_one(clause.parameter):
+        return build(f"{field}.")
     alone: Condition = {"$and": [{f"{field}.1": {"$exists": False}}, build(f"{field}.")]}
     return {"$or": [alone, {field: {"$elemMatch": build("")}}]}
 

@@ -85,8 +85,13 @@ def after(sort: Order, values: Sequence[Any]) -> Condition:
     return {"$and": [here_or_beyond, {"$or": [{field: {beyond: values[0]}}, later]}]}
 
 
-def last_absent(search: Search, field: str, position: Position | None) -> list[tuple[Condition, Order]]:
-    """What to find one after the other, until a page is full, where resources without the field come last."""
+def last_absent(
+    search: Search, field: str, position: Position | None, *, whole: bool = False
+) -> list[tuple[Condition, Order]]:
+    """What to find one after the other, until a page is full, where resources without the field come last.
+
+    With `whole` an index has them, too: in MongoDB's own order what is absent is last when sorting down.
+    """
     way = search.sort[0][1]
     backwards = position is not None and position.backwards
     sort: Order = ((field, way), ("_id", way))
@@ -96,7 +101,7 @@ def last_absent(search: Search, field: str, position: Position | None) -> list[t
     present: Condition = {field: {"$gte": MIN}}
     absent: Condition = {field: None}
     if position is None:
-        return [(present, sort), (absent, rest)]
+        return [({}, sort)] if whole and way < 0 else [(present, sort), (absent, rest)]
     value, last_id = position.values
     if value is not None:
         here: Condition = {"$and": [present, after(sort, position.values)]}

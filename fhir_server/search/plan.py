@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fhir_server.search import page
+from fhir_server.search import natural, page
 from fhir_server.search.clauses import Search
 from fhir_server.search.query import filter_of
 from fhir_server.search.site import Condition, Site
@@ -53,6 +53,7 @@ def plan(
 
     FHIRError 400 for clauses that cannot be understood and for cursors that are not of this search.
     """
+    search = natural.ordered(search)
     criteria = filter_of(search, site, extra=extra, joined=joined)
     sort = page.order(search)
     if search.only_total:
@@ -62,9 +63,9 @@ def plan(
     if how.computed:
         return Plan(search, criteria, criteria, sort, search.count + 1, position)
     if how.index is not None:
-        parts = page.last_absent(search, how.index, position)
+        parts = page.last_absent(search, how.index, position, whole=natural.has_index(search))
         whole: list[tuple[Condition, page.Order]] = [
-            ({"$and": [criteria, part]}, order) for part, order in parts
+            ({"$and": [criteria, part]} if part else criteria, order) for part, order in parts
         ]
         (first, sort), *more = whole
         return Plan(search, criteria, first, sort, search.count + 1, position, tuple(more))

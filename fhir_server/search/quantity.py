@@ -116,7 +116,7 @@ def _one(clause: Clause, value: str) -> Condition:
     if unit is not None:
         base = unit.base
         asked = Asked(*(unit.to_base(each, EXACT) for each in asked))
-        return on_one(clause.field, lambda at: {f"{at}d": base, **within(f"{at}c", f"{at}ch", prefix, asked)})
+        return on_one(clause, lambda at: {f"{at}d": base, **within(f"{at}c", f"{at}ch", prefix, asked)})
     name = token.escape(code)
     named = f"{token.escape(system)}|{name}" if system else name
 
@@ -124,4 +124,4 @@ def _one(clause: Clause, value: str) -> Condition:
         unit_condition: Condition = {f"{at}u": named} if code else {}
         return {**unit_condition, **within(f"{at}lo", f"{at}hi", prefix, asked)}
 
-    return on_one(clause.field, build)
+    return on_one(clause, build)

@@ -10,6 +10,8 @@ http://hl7.org/fhir/R4/search.html#reference
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from typing import Any
 
 from fhir_server.search import token
@@ -18,9 +20,12 @@ from fhir_server.search.site import Condition, Site
 from fhir_server.search.values import unescape
 from resources import outcome, registry
 from resources.reference import parse, parse_canonical
+from resources.search_parameters import SearchParameter, alternatives, parameters
 
 IDENTIFIER = "identifier"
 VERSIONED = "versioned"
+
+_PATIENT = re.compile(r"Patient/[A-Za-z0-9.\-]{1,64}")
 
 _MOST_ADDRESSES = 10_000
 
@@ -69,9 +74,25 @@ def condition(clause: Clause, site: Site) -> Condition:
         text = f"its ids may be those of {len(_types(clause))} types each, too many to look for; say which, as Type/id"
         raise outcome.bad_parameter(clause.name, text)
     if not versioned:
-        return token.any_of(clause.field, latest)
+        return token.any_of(_field(clause, latest), latest)
     exact = token.any_of(f"{clause.field}:{VERSIONED}", versioned)
-    return {"$or": [token.any_of(clause.field, latest), exact]} if latest else exact
+    return {"$or": [token.any_of(_field(clause, latest), latest), exact]} if latest else exact
+
+
+def _field(clause: Clause, addresses: list[str]) -> str:
+    """What `subject` says of patients says `patient` as well, and that is what there are indexes for."""
+    if _says_patient(clause.parameter) and all(map(_PATIENT.fullmatch, addresses)):
+        return "s.patient"
+    return clause.field
+
+
+@cache
+def _says_patient(parameter: SearchParameter) -> bool:
+    if parameter.code != "subject" or len(parameter.base) != 1:
+        return False
+    patient = parameters(parameter.base[0]).get("patient")
+    meant = f"{parameter.expression}.where(resolve() is Patient)"
+    return patient is not None and meant in alternatives(patient, parameter.base[0])
 
 
 def _addresses(clause: Clause, text: str, site: Site) -> list[str]:

@@ -9,28 +9,25 @@ http://hl7.org/fhir/R4/search.html#sort
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
 from operator import itemgetter
 from typing import Any
 
 from fhir_server.search.clauses import SORTABLE, Search
 from fhir_server.search.string import SEPARATOR
-from resources import outcome, registry
-from resources.search_parameters import SearchParameter, alternatives
+from resources import outcome
+from resources.search_elements import holds_one
+from resources.search_parameters import SearchParameter
 
 MOST = 10_000
 """Matches that are sorted here."""
 
 _LONGEST = 64
 """Characters of a text by which it is sorted: they go into cursors."""
-
-_PATH = re.compile(r"[A-Za-z]+(\.[A-Za-z]+)+")
 
 Document = Mapping[str, Any]
 
@@ -47,24 +44,14 @@ def sorting(search: Search) -> Sorting:
     names = [name for name, _ in search.sort]
     if set(names) <= set(SORTABLE):
         return Sorting()
-    if len(names) == 1 and _is_single_date(search.resource_type, _parameter(search, names[0])):
+    if len(names) == 1 and _is_single_date(_parameter(search, names[0])):
         return Sorting(index=f"s.{names[0]}.s")
     return Sorting(computed=True)
 
 
-@cache
-def _is_single_date(resource_type: str, parameter: SearchParameter) -> bool:
-    """Whether every element on the way to the date has at most one value: MongoDB orders lists in its own way."""
-    expressions = list(alternatives(parameter, resource_type))
-    if parameter.type != "date" or len(expressions) != 1 or not _PATH.fullmatch(expressions[0]):
-        return False
-    owner, *steps = expressions[0].split(".")
-    for step in steps:
-        element = registry.element(owner, step)
-        if element is None or element.repeats:
-            return False
-        owner = element.types[0]
-    return True
+def _is_single_date(parameter: SearchParameter) -> bool:
+    """MongoDB orders lists in its own way."""
+    return parameter.type == "date" and holds_one(parameter)
 
 
 def fields(search: Search) -> dict[str, int]:
