@@ -56,8 +56,8 @@ def date_interval(text: str, zone: tzinfo = UTC) -> Interval:
     if fraction is None:
         return _interval(_utc(local), timedelta(seconds=1))
     digits = fraction[:3]
-    start = _utc(local) + timedelta(milliseconds=int(digits.ljust(3, "0")))
-    return _interval(start, timedelta(milliseconds=10 ** (3 - len(digits))))
+    local += timedelta(milliseconds=int(digits.ljust(3, "0")))  # stays within its second: no overflow
+    return _interval(_utc(local), timedelta(milliseconds=10 ** (3 - len(digits))))
 
 
 def period_interval(period: Mapping[str, Any], zone: tzinfo = UTC) -> Interval | None:

@@ -108,12 +108,49 @@ def test_a_plus_that_became_a_space_is_explained() -> None:
         "9999-12-31",
         "9999-12-31T23:59:59-14:00",
         "9999-12-31T23:59:59.999Z",
+        "9999-12-31T23:59:59.9999999-05:00",
+        "9999-12-31T23:59:59.001-14:00",
+        "9999-12-31T23:59:60.9-00:01",
+        "0001-01-01T00:00:00.000+14:00",
+        "0001-01-01T00:00:00.1",
+        "9999-12-31T23:59:59.9",
     ],
 )
 @pytest.mark.parametrize("zone", [UTC, BERLIN, ZoneInfo("America/New_York")])
 def test_the_edges_of_the_calendar_stay_in_it(text: str, zone: tzinfo) -> None:
     start, end = date_interval(text, zone)
     assert MIN <= start < end <= MAX
+
+
+DAYS = ["0001-01-01", "0001-01-02", "9999-12-30", "9999-12-31"]
+TIMES = [
+    "00:00",
+    "00:00:00",
+    "00:00:00.0",
+    "13:59:59.999999999",
+    "23:59",
+    "23:59:59",
+    "23:59:60.99",
+    "23:59:59.999",
+]
+OFFSETS = ["", "Z", "+14:00", "-14:00", "+00:01", "-00:01", "+05:45", "-05:00"]
+
+
+@given(
+    day=st.sampled_from(DAYS),
+    time=st.sampled_from(TIMES),
+    offset=st.sampled_from(OFFSETS),
+    zone=st.sampled_from([UTC, BERLIN, ZoneInfo("Pacific/Kiritimati"), ZoneInfo("Etc/GMT+12")]),
+)
+def test_any_moment_at_the_edges_is_an_interval_of_the_calendar(
+    day: str, time: str, offset: str, zone: tzinfo
+) -> None:
+    start, end = date_interval(f"{day}T{time}{offset}", zone)
+    assert MIN <= start < end <= MAX
+    assert start.microsecond % 1000 == end.microsecond % 1000 == 0
+    period = {"start": f"{day}T{time}{offset}"}
+    assert period_interval(period, zone) == Interval(start, MAX)
+    assert timing_interval({"event": [period["start"]]}, zone) == Interval(start, end)
 
 
 def test_bson_keeps_the_open_ends() -> None:
