@@ -98,7 +98,7 @@ def open_store(settings: Settings) -> Store:
         maxPoolSize=settings.mongodb_pool_size,
         tz_aware=True,
     )
-    return Store(client, settings.mongodb_database)
+    return Store(client, settings.mongodb_database, search_seconds=settings.search_timeout_seconds)
 
 
 async def open_context(settings: Settings, store: Store) -> Context:

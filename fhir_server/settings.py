@@ -114,6 +114,11 @@ class Settings(BaseSettings):
         default=120.0,
         description="Longest time one interaction may take; then it is undone and answered with 503.",
     )
+    search_timeout_seconds: Seconds = Field(
+        default=20.0,
+        description="Longest time one step of a search may take in MongoDB; then it is stopped there "
+        "and the search answered with 503.",
+    )
     shutdown_timeout_seconds: int = Field(
         default=10,
         ge=1,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fhir_server.search.ask import Ask, Planning
-from resources.outcome import FHIRError, too_costly
+from fhir_server.store.faults import TooSlow
+from resources.outcome import FHIRError, error
 
 if TYPE_CHECKING:
     from fhir_server.store.documents import Document
@@ -16,16 +18,30 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MOST_MILLISECONDS = 20_000
-"""MongoDB stops a query that takes longer"""
-
 AT_ONCE = 8
 """Questions of one level that are under way at the same time"""
 
 
+@contextmanager
+def bounded(unit: Unit, what: str) -> Iterator[int]:
+    """Gives the milliseconds after which MongoDB stops a step of a search; 503 that says what took as long."""
+    try:
+        yield unit.store.search_milliseconds
+    except TooSlow:
+        raise _slow(unit, what) from None
+
+
+def _slow(unit: Unit, what: str) -> FHIRError:
+    text = (
+        f"The search was stopped, for {what} took longer than the {unit.store.search_milliseconds / 1000:g} s it may. "
+        f"Narrow it, for example by a patient, a code or a date"
+    )
+    return error(503, "too-costly", text)
+
+
 async def planned(unit: Unit, planning: Planning[T]) -> T:
     """What the planning returns, once everything it asks for was found; 503 if that takes too long as a whole."""
-    until = time.monotonic() + MOST_MILLISECONDS / 1000
+    until = time.monotonic() + unit.store.search_milliseconds / 1000
     try:
         asks = next(planning)
         while True:
@@ -42,7 +58,7 @@ async def _answers(unit: Unit, asks: Sequence[Ask], until: float) -> list[list[D
     for start in range(0, len(asks), at_once):
         left = round((until - time.monotonic()) * 1000)
         if left <= 0:
-            raise FHIRError(503, too_costly("The search took longer than allowed and was stopped").issues)
+            raise _slow(unit, f"to look into {', '.join(sorted({ask.resource_type for ask in asks}))}")
         found += await together(*(_answer(unit, ask, left) for ask in asks[start : start + at_once]))
     return found
 
@@ -58,6 +74,11 @@ async def together(*work: Coroutine[Any, Any, T]) -> list[T]:
 
 
 async def _answer(unit: Unit, ask: Ask, most_milliseconds: int) -> list[Document]:
+    with bounded(unit, f"to look into {ask.resource_type}"):
+        return await _found(unit, ask, most_milliseconds)
+
+
+async def _found(unit: Unit, ask: Ask, most_milliseconds: int) -> list[Document]:
     if ask.distinct is not None:
         return await unit.distinct(
             ask.resource_type,

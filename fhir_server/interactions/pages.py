@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fhir_server.interactions.asking import MOST_MILLISECONDS
+from fhir_server.interactions.asking import bounded
 from fhir_server.search import sort
 
 if TYPE_CHECKING:
@@ -19,12 +19,26 @@ if TYPE_CHECKING:
 async def documents(unit: Unit, page: Plan, projection: Document | None) -> list[Document]:
     """What the plan finds: the page and, if there is more, one document more.
 
-    FHIRError 413 where too many match to be sorted by something that no index has.
+    FHIRError 413 where too many match to be sorted by something that no index has, 503 where it takes too long.
     """
     if not page.limit:
         return []
-    if page.sorted_here:
-        return await _sorted_here(unit, page, projection)
+    with bounded(unit, f"to look for {described(page)}") as milliseconds:
+        if page.sorted_here:
+            return await _sorted_here(unit, page, projection, milliseconds)
+        return await _along_index(unit, page, projection, milliseconds)
+
+
+def described(page: Plan) -> str:
+    """`Observation by code, _text`"""
+    search = page.search
+    names = [*(each.name for each in search.clauses), *(each.name for each in search.joins)]
+    return f"{search.resource_type} by {', '.join(names)}" if names else f"all {search.resource_type}"
+
+
+async def _along_index(
+    unit: Unit, page: Plan, projection: Document | None, milliseconds: int
+) -> list[Document]:
     found: list[Document] = []
     for filter_, order in ((page.filter, page.sort), *page.more):
         found += await unit.find(
@@ -33,14 +47,16 @@ async def documents(unit: Unit, page: Plan, projection: Document | None) -> list
             sort=order,
             limit=page.limit - len(found),
             projection=None if page.search.sort else projection,
-            max_time_ms=MOST_MILLISECONDS,
+            max_time_ms=milliseconds,
         )
         if len(found) >= page.limit:
             break
     return found
 
 
-async def _sorted_here(unit: Unit, page: Plan, projection: Document | None) -> list[Document]:
+async def _sorted_here(
+    unit: Unit, page: Plan, projection: Document | None, milliseconds: int
+) -> list[Document]:
     """Two round trips: the keys of all matches, then the documents of the page.
 
     One that is no longer there, or no longer matches, leaves its place to the one that was read in excess.
@@ -51,7 +67,7 @@ async def _sorted_here(unit: Unit, page: Plan, projection: Document | None) -> l
         page.criteria,
         projection=sort.fields(page.search),
         limit=sort.MOST + 1,
-        max_time_ms=MOST_MILLISECONDS,
+        max_time_ms=milliseconds,
     )
     if len(matches) > sort.MOST:
         raise sort.too_many()
@@ -64,6 +80,6 @@ async def _sorted_here(unit: Unit, page: Plan, projection: Document | None) -> l
         limit=page.limit,
     )
     filter_ = {"$and": [page.criteria, {"_id": {"$in": [key[-1] for key in keys]}}]}
-    found = await unit.find(name, filter_, projection=projection, max_time_ms=MOST_MILLISECONDS)
+    found = await unit.find(name, filter_, projection=projection, max_time_ms=milliseconds)
     by_id = {document["_id"]: document for document in found}
     return [{**by_id[key[-1]], "k": key} for key in keys if key[-1] in by_id]

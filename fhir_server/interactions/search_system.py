@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from capability.table import TABLE
 from fhir_server.context import Context, FhirRequest, Result
-from fhir_server.interactions.asking import MOST_MILLISECONDS, planned, together
+from fhir_server.interactions.asking import bounded, planned, together
 from fhir_server.interactions.search_type import compartment_patients
 from fhir_server.search import across, include
 from fhir_server.search.ask import Access, everything
@@ -54,7 +54,8 @@ def _possible(request: FhirRequest) -> tuple[str, ...]:
 
 
 async def _total(unit: Unit, criteria: dict[str, Condition]) -> int:
-    counts = (
-        unit.store.count(each, filter_, max_time_ms=MOST_MILLISECONDS) for each, filter_ in criteria.items()
-    )
-    return sum(await together(*counts))
+    with bounded(unit, "to count what is there of all types") as milliseconds:
+        counts = (
+            unit.store.count(each, filter_, max_time_ms=milliseconds) for each, filter_ in criteria.items()
+        )
+        return sum(await together(*counts))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fhir_server.context import Context, FhirRequest, Result
 from fhir_server.interactions import pages
-from fhir_server.interactions.asking import MOST_MILLISECONDS, planned
+from fhir_server.interactions.asking import bounded, planned
 from fhir_server.search import clauses, include, joins
 from fhir_server.search.ask import Access, everything
 from fhir_server.search.plan import Plan, plan
@@ -58,7 +58,8 @@ async def _page(unit: Unit, page: Plan) -> list[Document]:
 async def _total(unit: Unit, page: Plan) -> int | None:
     if not page.wants_total:
         return None
-    return await unit.store.count(page.search.resource_type, page.criteria, max_time_ms=MOST_MILLISECONDS)
+    with bounded(unit, f"to count {pages.described(page)}") as milliseconds:
+        return await unit.store.count(page.search.resource_type, page.criteria, max_time_ms=milliseconds)
 
 
 async def _included(unit: Unit, page: Plan, documents: list[Document], access: Access) -> Included | None:

@@ -36,9 +36,15 @@ class Away(FHIRError):
     """503: MongoDB cannot be reached, or was lost on the way. To try again at once would only take longer."""
 
 
+class TooSlow(FHIRError):
+    """503: MongoDB stopped a query that took longer than it may."""
+
+
 TOO_LARGE_DOCUMENT = {10334, 17280, 17419, 17420}
 TOO_LARGE_TRANSACTION = {257, 290, 388}
 """TransactionTooLarge, TransactionExceededLifetimeLimitSeconds, TransactionTooLargeForCache"""
+TOO_MUCH_TO_SORT = {292}
+"""QueryExceededMemoryLimitNoDiskUseAllowed: 100 MB, of documents"""
 BAD_VALUE, WRITE_CONFLICT, DUPLICATE_KEY = 2, 112, 11000
 CONFLICT = {WRITE_CONFLICT, DUPLICATE_KEY, 251, 246, 24}
 """WriteConflict, DuplicateKey, NoSuchTransaction, SnapshotUnavailable, LockTimeout"""
@@ -82,7 +88,9 @@ def _operation_failure(fault: OperationFailure) -> BaseException:
     if isinstance(fault, DuplicateKeyError) or codes & CONFLICT:
         return WriteConflict(text)
     if isinstance(fault, ExecutionTimeout):
-        return FHIRError(503, too_costly("The search took longer than allowed and was stopped").issues)
+        return TooSlow(503, too_costly("The search took longer than allowed and was stopped").issues)
+    if codes & TOO_MUCH_TO_SORT:
+        return too_costly("More matches, or larger ones, than can be sorted. Narrow the search, or sort by _id")
     if isinstance(fault, WTimeoutError) or codes & AWAY:
         return away()
     if fault.has_error_label("TransientTransactionError"):

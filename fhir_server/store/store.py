@@ -34,8 +34,12 @@ Item = TypeVar("Item")
 class Store:
     """Documents by resource type, their history, and the transactions that write them."""
 
-    def __init__(self, client: AsyncMongoClient[Document], database: str) -> None:
+    def __init__(
+        self, client: AsyncMongoClient[Document], database: str, *, search_seconds: float = 20
+    ) -> None:
         self.client = client
+        self.search_milliseconds = max(1, round(search_seconds * 1000))
+        """How long one step of a search may take"""
         self.database = client.get_database(
             database, write_concern=DURABLE, read_concern=ReadConcern("majority")
         )
@@ -89,6 +93,8 @@ class Store:
                 session=session,
                 max_time_ms=max_time_ms,
                 batch_size=limit + 1 if limit else 0,
+                # A sort that would need more memory than MongoDB gives it is refused, not done on disk.
+                allow_disk_use=False if sort else None,
             )
             found: list[Document] = await cursor.to_list()
         return found

@@ -12,7 +12,6 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from fhir_server.interactions import asking
 from resources import validation
 from tests.rest.expecting import body, patient, refused
 from tests.rest.test_search import FORM, ids, links
@@ -272,10 +271,3 @@ async def test_criteria_of_writes_may_be_chained(client: httpx.AsyncClient) -> N
     assert again.status_code == 200
     assert again.json()["id"] == "o1"
     refused(await client.delete("Observation?subject.name=smith"), 412)
-
-
-async def test_a_search_that_takes_too_long_as_a_whole_is_stopped(
-    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(asking, "MOST_MILLISECONDS", 0)
-    refused(await client.get("Observation?patient.name=smith"), 503, says="longer than allowed")

@@ -29,6 +29,8 @@ class Unit:
     def __init__(self, shelf: Shelf) -> None:
         self.shelf = shelf
         self.asked = 0
+        self.store = self
+        self.search_milliseconds = 20_000
 
     async def find(self, name: str, filter_: Any, **options: Any) -> list[dict[str, Any]]:
         assert name == self.shelf.resource_type
