@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fhir_server.context import Context, FhirRequest, Result
 from fhir_server.interactions.preconditions import check_if_match, criteria_of, matches
 from fhir_server.interactions.write import existing, stage_deletion
-from resources.outcome import information, not_found
+from resources.outcome import information
 
 if TYPE_CHECKING:
     from fhir_server.store.unit import Unit
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 async def delete(ctx: Context, request: FhirRequest, unit: Unit) -> Result:
     """Deletes a resource, by id or by criteria: reads answer 410 from now on, its versions stay.
 
-    204; also when it was deleted before. 404 when it never existed. By criteria 204 when nothing matches.
+    204; also when it was deleted before, when it never existed, and when nothing matches the criteria.
     """
     assert request.resource_type is not None
     criteria = criteria_of(request)
@@ -24,11 +24,11 @@ async def delete(ctx: Context, request: FhirRequest, unit: Unit) -> Result:
         return await _conditional(ctx, request, unit, criteria)
     assert request.id is not None
     current = await unit.current(request.resource_type, request.id)
-    if current is None:
-        raise not_found(request.resource_type, request.id)
-    if "deleted" in current:
+    if current is not None and "deleted" in current:
         return existing(request.resource_type, current, 204)
     check_if_match(request, current)
+    if current is None:
+        return Result(204, resource_type=request.resource_type, changed=False)
     return stage_deletion(ctx, unit, request.resource_type, current)
 
 

@@ -175,7 +175,7 @@ async def test_a_failed_transaction_leaves_no_event_of_success(client: httpx.Asy
         "type": "transaction",
         "entry": [
             {"resource": patient(), "request": {"method": "POST", "url": "Patient"}},
-            {"request": {"method": "DELETE", "url": "Patient/never-there"}},
+            {"request": {"method": "GET", "url": "Patient/never-there"}},
         ],
     }
     response = await client.post("", json=bundle)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 
 from tests.rest.conftest import Start
-from tests.rest.expecting import body, observation, patient, posted, refused, total
+from tests.rest.expecting import body, events, observation, patient, posted, refused, total
 
 
 async def test_what_is_deleted_is_gone_and_its_versions_stay(client: httpx.AsyncClient) -> None:
@@ -38,8 +38,18 @@ async def test_to_delete_again_changes_nothing(client: httpx.AsyncClient) -> Non
     assert len(body(await client.get("Patient/again/_history"))["entry"]) == 2
 
 
-async def test_what_never_was_is_404(client: httpx.AsyncClient) -> None:
-    refused(await client.delete("Patient/never"), 404)
+async def test_what_never_was_needs_no_deleting(client: httpx.AsyncClient) -> None:
+    response = await client.delete("Patient/never")
+    assert (response.status_code, response.content) == (204, b"")
+    refused(await client.get("Patient/never"), 404)
+    refused(await client.get("Patient/never/_history"), 404)
+    (event,) = await events(client, response)
+    assert event["action"] == "D"
+    assert {"reference": "Patient/never"} in [entity["what"] for entity in event["entity"]]
+    refused(await client.delete("Patient/never", headers={"If-Match": 'W/"1"'}), 412)
+    told = await client.delete("Patient/never", headers={"Prefer": "return=OperationOutcome"})
+    assert told.status_code == 200
+    assert "nothing was there to delete" in told.text
 
 
 async def test_if_match(client: httpx.AsyncClient) -> None:

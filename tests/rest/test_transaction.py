@@ -136,12 +136,22 @@ async def test_one_failing_entry_undoes_all_and_is_named(client: httpx.AsyncClie
         "",
         json=bundle(
             entry("PUT", "Patient/never", {"resourceType": "Patient", "id": "never"}),
-            entry("DELETE", "Patient/not-there-at-all"),
+            entry("GET", "Patient/not-there-at-all"),
         ),
     )
     assert response.status_code == 404
     assert response.json()["issue"][0]["expression"][0].startswith("Bundle.entry[1]")
     assert (await client.get("Patient/never")).status_code == 404
+
+
+async def test_to_delete_what_never_was_fails_nothing(client: httpx.AsyncClient) -> None:
+    kept = {"resourceType": "Patient", "id": "beside-a-delete"}
+    response = await client.post(
+        "", json=bundle(entry("DELETE", "Patient/never-was"), entry("PUT", "Patient/beside-a-delete", kept))
+    )
+    assert response.status_code == 200, response.text
+    assert [each["response"]["status"][:3] for each in response.json()["entry"]] == ["204", "201"]
+    assert (await client.get("Patient/beside-a-delete")).status_code == 200
 
 
 async def test_all_faults_of_all_entries_are_reported_at_once(client: httpx.AsyncClient) -> None:
