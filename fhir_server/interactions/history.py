@@ -67,7 +67,10 @@ async def history(ctx: Context, request: FhirRequest, unit: Unit) -> Result:
         "link": list(_links(ctx, request, asked, shown, more)),
     }
     if shown:
-        bundle["entry"] = [_entry(ctx.base_url, resource_type, row) for resource_type, row in shown]
+        bundle["entry"] = [
+            _entry(ctx.base_url, resource_type, row, _before(resource_type, row, rows))
+            for resource_type, row in shown
+        ]
     also = tuple(f"{resource_type}/{row['_id']}/_history/{row['v']}" for resource_type, row in shown)
     return Result(200, bundle, changed=False, also=also)
 
@@ -180,7 +183,7 @@ def _links(
 ) -> Iterator[Json]:
     where = "/".join(part for part in (ctx.base_url, request.resource_type, request.id, "_history") if part)
     kept: Query = tuple(
-        (name, value) for name, value in request.query if name in {"_since", "_at", "_format", "_pretty"}
+        (name, value) for name, value in request.query if name in {"_since", "_at"} | ELSEWHERE
     )
     kept = (*kept, ("_count", str(asked.count)))
     here = tuple((name, value) for name, value in request.query if name == "_cursor")
@@ -194,7 +197,15 @@ def _url(where: str, query: Query) -> str:
     return f"{where}?{urlencode(query)}" if query else where
 
 
-def _entry(base_url: str, resource_type: str, row: Document) -> Json:
+def _before(
+    resource_type: str, row: Document, rows: dict[tuple[str, str, int], tuple[str, Document]]
+) -> Document | None:
+    """The version before, where it was found along."""
+    _, before = rows.get((resource_type, row["_id"], row["v"] - 1), (resource_type, None))
+    return before
+
+
+def _entry(base_url: str, resource_type: str, row: Document, before: Document | None) -> Json:
     """http://hl7.org/fhir/R4/http.html#history: request and response of each version"""
     where = f"{resource_type}/{row['_id']}"
     entry: Json = {"fullUrl": f"{base_url}/{where}"}
@@ -205,7 +216,8 @@ def _entry(base_url: str, resource_type: str, row: Document) -> Json:
     elif row["v"] == 1:
         method, status = ("PUT" if "put" in row else "POST"), "201"
     else:
-        method, status = "PUT", "200"
+        revived = "put" in row or (before is not None and "deleted" in before)
+        method, status = "PUT", "201" if revived else "200"
     entry["request"] = {"method": method, "url": resource_type if method == "POST" else where}
     entry["response"] = {"status": status, "etag": f'W/"{row["v"]}"', "lastModified": instant(row["t"])}
     return entry

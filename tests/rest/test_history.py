@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -38,7 +39,7 @@ async def test_of_an_instance_newest_first(client: httpx.AsyncClient) -> None:
              entry["response"]["etag"], entry.get("resource", {}).get("language")) for entry in entries]  # fmt: skip
     where = f"Patient/{logical_id}"
     assert told == [
-        ("PUT", where, "200", 'W/"4"', "x-4"),
+        ("PUT", where, "201", 'W/"4"', "x-4"),
         ("DELETE", where, "204", 'W/"3"', None),
         ("PUT", where, "200", 'W/"2"', "x-2"),
         ("POST", "Patient", "201", 'W/"1"', "x-1"),
@@ -46,6 +47,21 @@ async def test_of_an_instance_newest_first(client: httpx.AsyncClient) -> None:
     assert {entry["fullUrl"] for entry in entries} == {f"{client.base_url}{where}"}
     moments = [entry["response"]["lastModified"] for entry in entries]
     assert moments == sorted(moments, reverse=True)
+
+
+@pytest.mark.parametrize("query", [{"_summary": "text"}, {"_elements": "id,language", "_pretty": "true"}])
+async def test_links_keep_how_the_answer_is_wanted(client: httpx.AsyncClient, query: dict[str, str]) -> None:
+    logical_id = f"linked{len(query)}"
+    for language in ("x-1", "x-2", "x-3"):
+        await client.put(f"Patient/{logical_id}", json=patient(id=logical_id, language=language, active=True))
+    first = body(await client.get(f"Patient/{logical_id}/_history", params={**query, "_count": "2"}))
+    links = {link["relation"]: dict(httpx.URL(link["url"]).params) for link in first["link"]}
+    assert links.keys() == {"self", "next"}
+    assert all(query.items() <= link.items() for link in links.values()), links
+    entries = await pages(client, f"Patient/{logical_id}/_history?{urlencode(query)}&_count=2")
+    assert len(entries) == 3
+    assert not any("active" in entry["resource"] for entry in entries)
+    assert all("SUBSETTED" in str(entry["resource"]["meta"]) for entry in entries)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 100])
