@@ -45,6 +45,8 @@ class Search:
     joins: tuple[chain.Join, ...] = ()
     """What other resources are needed for: resolved by `search.joins` before the search can be planned"""
     includes: tuple[include_syntax.Include, ...] = ()
+    presentation: tuple[tuple[str, str], ...] = ()
+    """How the answer is written: `_format`, `_pretty`"""
     compartment: tuple[str, str] | None = None
     """(type, id): only what is in this compartment"""
     table: Capability = field(default=TABLE, compare=False, repr=False)
@@ -84,7 +86,7 @@ class Search:
             pairs.append(("_summary", self.summary))
         if self.elements:
             pairs.append(("_elements", ",".join(self.elements)))
-        return [*pairs, ("_count", str(self.count))]
+        return [*pairs, ("_count", str(self.count)), *self.presentation]
 
 
 def parse(
@@ -106,11 +108,12 @@ def parse(
     includes: list[include_syntax.Include] = []
     control: dict[str, str] = {}
     ignored: list[str] = []
+    presentation: list[tuple[str, str]] = []
     for name, value in query:
         _check_text(name, value)
         if name in PRESENTATION:
-            continue
-        if name in CONTROL:
+            presentation.append((name, value))
+        elif name in CONTROL:
             if name in control:
                 raise outcome.bad_parameter(name, "is given twice; once was expected")
             control[name] = value
@@ -144,6 +147,7 @@ def parse(
         ignored=tuple(ignored),
         joins=tuple(joins),
         includes=tuple(dict.fromkeys(includes)),
+        presentation=tuple(presentation),
         table=table,
     )
 

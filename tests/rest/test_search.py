@@ -118,6 +118,18 @@ async def test_pages_lead_forwards_and_back(client: httpx.AsyncClient, count: in
     assert back == seen
 
 
+@pytest.mark.parametrize(
+    "path", ["Patient?gender=male&_count=1", "?_type=Patient&_count=1", "Patient?_count=0"]
+)
+async def test_links_keep_how_the_answer_is_written(client: httpx.AsyncClient, path: str) -> None:
+    found = links(body(await client.get(f"{path}&_format=json&_pretty=true")))
+    assert "self" in found
+    for link in found.values():
+        params = httpx.URL(link).params
+        assert (params.get_list("_format"), params.get_list("_pretty")) == (["json"], ["true"])
+        assert "\n  " in (await client.get(link)).text
+
+
 async def test_a_page_neither_repeats_nor_loses_while_others_write(client: httpx.AsyncClient) -> None:
     tag = {"meta": {"tag": [{"code": "moving"}]}}
     for n in range(0, 10, 2):
@@ -132,7 +144,7 @@ async def test_a_page_neither_repeats_nor_loses_while_others_write(client: httpx
 async def test_the_self_link_says_what_was_applied(client: httpx.AsyncClient) -> None:
     bundle = body(await client.get("Patient?gender=male&_count=2&_pretty=true"))
     applied = parse_qs(urlsplit(links(bundle)["self"]).query)
-    assert applied == {"gender": ["male"], "_count": ["2"]}
+    assert applied == {"gender": ["male"], "_count": ["2"], "_pretty": ["true"]}
     assert links(bundle)["self"].startswith(f"{client.base_url}Patient?")
 
 

@@ -170,9 +170,8 @@ async def test_totals_parts_and_includes(client: httpx.AsyncClient) -> None:
 async def test_the_self_link_says_what_was_applied(client: httpx.AsyncClient) -> None:
     """http://hl7.org/fhir/R4/search.html#conformance"""
     bundle = body(await client.get("?_type=Patient,Condition&_tag=here&_pretty=true&_include=*"))
-    assert links(bundle)[
-        "self"
-    ] == f"{client.base_url}?_type=Condition%2CPatient&_tag=here&_include=%2A&_count=20".replace("/?", "?")
+    query = "_type=Condition%2CPatient&_tag=here&_include=%2A&_count=20&_pretty=true"
+    assert links(bundle)["self"] == f"{client.base_url}?{query}".replace("/?", "?")
     inside = body(await client.get("Patient/p1/Observation?code=3"))
     assert links(inside)["self"] == f"{client.base_url}Patient/p1/Observation?code=3&_count=20"
 

@@ -205,6 +205,8 @@ def test_applied_says_what_counts() -> None:
         ("gender:not", "a,b"),
         ("_count", "5000"),
         ("_total", "none"),
+        ("_pretty", "true"),
+        ("_format", "json"),
     ]
     search = parse("Patient", [*query, ("_elements", "id"), ("_summary", "false")], lenient=True)
     assert search.applied() == [
@@ -213,6 +215,8 @@ def test_applied_says_what_counts() -> None:
         ("_summary", "false"),
         ("_elements", "id"),
         ("_count", "1000"),
+        ("_pretty", "true"),
+        ("_format", "json"),
     ]
 
 
