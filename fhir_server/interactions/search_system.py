@@ -56,6 +56,6 @@ def _possible(request: FhirRequest) -> tuple[str, ...]:
 async def _total(unit: Unit, criteria: dict[str, Condition]) -> int:
     with bounded(unit, "to count what is there of all types") as milliseconds:
         counts = (
-            unit.store.count(each, filter_, max_time_ms=milliseconds) for each, filter_ in criteria.items()
+            unit.count(each, filter_, max_time_ms=milliseconds) for each, filter_ in criteria.items()
         )
         return sum(await together(*counts))

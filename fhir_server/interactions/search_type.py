@@ -59,7 +59,7 @@ async def _total(unit: Unit, page: Plan) -> int | None:
     if not page.wants_total:
         return None
     with bounded(unit, f"to count {pages.described(page)}") as milliseconds:
-        return await unit.store.count(page.search.resource_type, page.criteria, max_time_ms=milliseconds)
+        return await unit.count(page.search.resource_type, page.criteria, max_time_ms=milliseconds)
 
 
 async def _included(unit: Unit, page: Plan, documents: list[Document], access: Access) -> Included | None:

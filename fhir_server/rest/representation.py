@@ -9,18 +9,16 @@ from typing import TYPE_CHECKING
 
 from fhir_server.interactions.etags import etag
 from fhir_server.interactions.subset import subset
+from fhir_server.interactions.telling import CHANGES, told
 from fhir_server.rest import binary, headers
 from fhir_server.rest.exchange import HttpRequest, HttpResponse
 from resources import codec
-from resources.outcome import FHIRError, Issue, information, outcome
+from resources.outcome import FHIRError, information
 
 if TYPE_CHECKING:
     from fhir_server.context import Context, FhirRequest, Result
     from fhir_server.rest.negotiation import Format
     from resources.codec import Json
-
-CHANGES = {"create", "update", "patch"}
-
 
 def represented(
     ctx: Context, http: HttpRequest, request: FhirRequest, result: Result, wanted: Format
@@ -57,15 +55,8 @@ def _written(
     if preferred == "minimal":
         return HttpResponse(result.status, headers=fields)
     if preferred == "OperationOutcome":
-        done = Issue("information", "informational", f"{result.location} was {_done(request, result)}")
-        return _fhir(result.status, outcome([done, *request.warnings]), fields, wanted)
+        return _fhir(result.status, told(request, result), fields, wanted)
     return _fhir(result.status, subset(request, result.resource), fields, wanted)
-
-
-def _done(request: FhirRequest, result: Result) -> str:
-    if not result.changed:
-        return "there already; nothing was changed"
-    return "created" if result.created else "updated"
 
 
 def _without_resource(

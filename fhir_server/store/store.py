@@ -127,10 +127,19 @@ class Store:
             found: list[Document] = await cursor.to_list()
         return found
 
-    async def count(self, name: str, filter_: Document, *, max_time_ms: int | None = None) -> int:
+    async def count(
+        self,
+        name: str,
+        filter_: Document,
+        *,
+        max_time_ms: int | None = None,
+        session: AsyncClientSession | None = None,
+    ) -> int:
         with self._reach.asking():
             options = {} if max_time_ms is None else {"maxTimeMS": max_time_ms}
-            counted: int = await self.collections.collection(name).count_documents(filter_, **options)
+            counted: int = await self.collections.collection(name).count_documents(
+                filter_, session=session, **options
+            )
         return counted
 
     async def stored_types(self) -> list[str]:

@@ -66,6 +66,9 @@ class Unit:
     async def find(self, resource_type: str, filter_: Document, **options: Any) -> list[Document]:
         return await self.store.find(resource_type, filter_, session=self.session, **options)
 
+    async def count(self, resource_type: str, filter_: Document, **options: Any) -> int:
+        return await self.store.count(resource_type, filter_, session=self.session, **options)
+
     async def distinct(
         self, resource_type: str, filter_: Document, field: str, **options: Any
     ) -> list[Document]:

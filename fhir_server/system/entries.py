@@ -11,6 +11,7 @@ from fhir_server.context import Context, FhirRequest, Result
 from fhir_server.interactions import subset
 from fhir_server.interactions.etags import etag, version_ids
 from fhir_server.interactions.pairs import pairs
+from fhir_server.interactions.telling import CHANGES, told
 from fhir_server.store.documents import instant
 from fhir_server.system.routing import route
 from resources import codec
@@ -113,13 +114,15 @@ def success(request: FhirRequest, result: Result) -> Json:
     if result.resource is not None and _shows_resource(request):
         entry["resource"] = subset.subset(request, result.resource)
     response: Json = {"status": STATUS[result.status]}
-    if result.location is not None and request.interaction in {"create", "update", "patch"}:
+    if result.location is not None and request.interaction in CHANGES:
         response["location"] = result.location
     if result.version is not None:
         response["etag"] = etag(result.version)
     if result.last_modified is not None:
         response["lastModified"] = instant(result.last_modified)
-    if result.outcome is not None:
+    if request.prefer.return_ == "OperationOutcome" and request.interaction in CHANGES:
+        response["outcome"] = told(request, result)
+    elif result.outcome is not None:
         response["outcome"] = result.outcome
     entry["response"] = response
     return entry
@@ -129,7 +132,7 @@ STATUS = {200: "200 OK", 201: "201 Created", 204: "204 No Content", 304: "304 No
 
 
 def _shows_resource(request: FhirRequest) -> bool:
-    if request.interaction in {"create", "update", "patch"}:
+    if request.interaction in CHANGES:
         return request.prefer.return_ == "representation"
     return True
 

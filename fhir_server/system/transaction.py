@@ -8,7 +8,6 @@ http://hl7.org/fhir/R4/http.html#trules
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,35 +16,19 @@ from typing import TYPE_CHECKING
 from fhir_server.context import Context, FhirRequest, Result
 from fhir_server.interactions import preconditions
 from fhir_server.interactions.write import existing
-from fhir_server.store.documents import new_id
 from fhir_server.store.indexes import DONE
 from fhir_server.system import entries
-from fhir_server.system.batch import bundle_of
-from fhir_server.system.bundle_references import conditional_references, names_of, rewritten
+from fhir_server.system.bundle_references import Names, conditional_references, rewritten, rewritten_patch
 from fhir_server.system.conditional_references import resolved_references
 from fhir_server.system.done import done_before
-from fhir_server.system.perform import INTERACTIONS, WRITES, integrity_locks, retried
-from resources import validation
-from resources.outcome import FHIRError, bad_request, invalid
+from fhir_server.system.perform import INTERACTIONS, WRITES, retried
+from fhir_server.system.transaction_entries import Entry, breath, locks, prepared, types, written_twice
+from resources.outcome import FHIRError
 
 if TYPE_CHECKING:
     from fhir_server.store.documents import Document
     from fhir_server.store.unit import Unit
     from resources.codec import Json
-    from resources.outcome import Issue
-
-BREATH = 25
-"""Resources judged or written between two turns of the event loop, so that others are served meanwhile"""
-
-
-@dataclass(slots=True)
-class Entry:
-    """One entry as it was asked for; `assigned_id` is what a new resource will be called."""
-
-    position: int
-    full_url: str | None
-    request: FhirRequest
-    assigned_id: str = field(default_factory=new_id)
 
 
 @dataclass(slots=True)
@@ -55,22 +38,24 @@ class Attempt:
     unit: Unit
     requests: dict[int, FhirRequest] = field(default_factory=dict)
     results: dict[int, Result] = field(default_factory=dict)
-    targets: dict[str, str] = field(default_factory=dict)
+    names: Names = field(default_factory=Names)
+    identities: dict[str, int] = field(default_factory=dict)
+    """`Patient/1` → position of the entry that writes it"""
+
+    def claim(self, entry: Entry, identity: str) -> None:
+        """Notes that an entry writes a resource; 400 where another one does so, too."""
+        first = self.identities.setdefault(identity, entry.position)
+        if first != entry.position:
+            raise written_twice(identity, first, entry)
 
 
 async def transaction(ctx: Context, request: FhirRequest) -> Result:
     """Performs all entries or none; a Bundle `transaction-response` in the order asked."""
-    bundle = bundle_of(request)
-    asked: list[Entry] = []
-    for position, entry in enumerate(await _judged(bundle)):
-        made = entries.entry_request(ctx, request, entry, position)
-        asked.append(Entry(position, entry.get("fullUrl"), made))
-        await _breath(position)
-    _refuse_same_identity(ctx, asked)
+    asked = await prepared(ctx, request)
 
     async def once() -> Result:
         async with ctx.store.unit(
-            transaction=True, locks=_locks(ctx, asked), types=[*_types(asked), DONE]
+            transaction=True, locks=locks(ctx, asked), types=[*types(asked), DONE]
         ) as unit:
             before = await done_before(unit, request)
             if before is not None:
@@ -89,104 +74,37 @@ async def transaction(ctx: Context, request: FhirRequest) -> Result:
     return await retried(once)
 
 
-async def _judged(bundle: Json) -> list[Json]:
-    """The entries of a valid Bundle; all errors of all entries at once otherwise."""
-    await asyncio.sleep(0)  # the body has just been decoded, and that may have taken long
-    issues = _errors(validation.validate(bundle, entries=False))
-    if issues:
-        raise invalid(issues)
-    asked: list[Json] = bundle.get("entry", [])
-    for position, entry in enumerate(asked):
-        if "resource" in entry:
-            found = _errors(validation.validate(entry["resource"]))
-            issues += [issue.within(f"{entries.where(position)}.resource") for issue in found]
-        await _breath(position)
-    if issues:
-        raise invalid(issues)
-    return asked
-
-
-async def _breath(done: int) -> None:
-    if done % BREATH == BREATH - 1:
-        await asyncio.sleep(0)
-
-
-def _errors(issues: Iterable[Issue]) -> list[Issue]:
-    return [issue for issue in issues if issue.severity in {"error", "fatal"}]
-
-
-def _refuse_same_identity(ctx: Context, asked: Sequence[Entry]) -> None:
-    """http://hl7.org/fhir/R4/http.html#trules: no two entries may be about the same resource."""
-    seen: dict[str, int] = {}
-    for entry in asked:
-        request = entry.request
-        if request.interaction not in WRITES or request.resource_type is None:
-            continue
-        if request.interaction in {"create", "update"}:
-            _right_type(entry)
-        criteria = preconditions.criteria_of(request)
-        if criteria is not None:
-            search = preconditions.criteria_search(ctx, request.resource_type, criteria)
-            identity = f"{request.resource_type}?{search.normalized()}"
-        elif request.id is not None:
-            identity = f"{request.resource_type}/{request.id}"
-        else:
-            continue
-        if identity in seen:
-            text = f"{identity} is written by Bundle.entry[{seen[identity]}] and again by this entry; once is possible"
-            raise bad_request(text, f"{entries.where(entry.position)}.request.url")
-        seen[identity] = entry.position
-
-
-def _right_type(entry: Entry) -> None:
-    request = entry.request
-    assert request.resource is not None
-    if request.resource["resourceType"] != request.resource_type:
-        text = f"The url of the request says {request.resource_type}, the resource is a {request.resource['resourceType']}"
-        raise bad_request(text, f"{entries.where(entry.position)}.resource")
-
-
-def _locks(ctx: Context, asked: Sequence[Entry]) -> list[str]:
-    locks: list[str] = []
-    for entry in asked:
-        request = entry.request
-        if request.interaction not in WRITES or request.resource_type is None:
-            continue
-        criteria = preconditions.criteria_of(request)
-        if criteria is not None:
-            locks += preconditions.lock_keys(ctx, request.resource_type, criteria)
-        if ctx.settings.referential_integrity:
-            locks += integrity_locks(request)
-    return locks
-
-
-def _types(asked: Sequence[Entry]) -> list[str]:
-    return sorted(
-        {
-            e.request.resource_type
-            for e in asked
-            if e.request.resource_type and e.request.interaction in WRITES
-        }
-    )
-
-
 async def _perform(ctx: Context, asked: Sequence[Entry], attempt: Attempt) -> None:
     by_interaction: dict[str, list[Entry]] = defaultdict(list)
     for entry in asked:
         by_interaction[entry.request.interaction].append(entry)
+        if entry.request.interaction in WRITES and entry.request.id:
+            attempt.claim(entry, entry.request.where)
     await _prefetch(asked, attempt.unit)
     for entry in by_interaction.pop("delete", []):
         await _run(ctx, attempt, entry, replace(entry.request))
+        _claim_deleted(attempt, entry)
     await attempt.unit.send()
     writes = [*by_interaction.pop("create", []), *by_interaction.pop("update", [])]
+    patches = by_interaction.pop("patch", [])
     await _resolve(ctx, writes, attempt)
+    await _resolve_patches(ctx, patches, attempt)
     await _write(ctx, writes, attempt)
-    for entry in by_interaction.pop("patch", []):
-        await _run(ctx, attempt, entry, _rewritten_patch(entry.request, attempt.targets))
+    await _patch(ctx, patches, attempt)
     await attempt.unit.flush()
+    await _still_alone(ctx, writes, attempt)
     for rest in by_interaction.values():
         for entry in rest:
             await _run(ctx, attempt, entry, replace(entry.request))
+
+
+def _claim_deleted(attempt: Attempt, entry: Entry) -> None:
+    """A conditional delete writes what it matched."""
+    result = attempt.results[entry.position]
+    if result.id is not None:
+        attempt.claim(entry, f"{result.resource_type}/{result.id}")
+    for version in result.also:
+        attempt.claim(entry, version.partition("/_history/")[0])
 
 
 async def _prefetch(asked: Sequence[Entry], unit: Unit) -> None:
@@ -203,7 +121,7 @@ async def _prefetch(asked: Sequence[Entry], unit: Unit) -> None:
 async def _run(ctx: Context, attempt: Attempt, entry: Entry, request: FhirRequest) -> None:
     attempt.requests[entry.position] = request
     attempt.unit.where = f"{entries.where(entry.position)}.resource"
-    await _breath(len(attempt.results))
+    await breath(len(attempt.results))
     try:
         attempt.results[entry.position] = await INTERACTIONS[request.interaction](ctx, request, attempt.unit)
     except FHIRError as fault:
@@ -216,12 +134,24 @@ async def _resolve(ctx: Context, writes: Iterable[Entry], attempt: Attempt) -> N
         request = replace(entry.request, validated=True, assigned_id=entry.assigned_id)
         attempt.requests[entry.position] = request
         found = await _found(ctx, entry, attempt.unit)
+        became = f"{request.resource_type}/{_identity(request, entry, found)}"
         if found is not None and request.interaction == "create":
             attempt.results[entry.position] = existing(str(request.resource_type), found)
-        logical_id = _identity(request, entry, found)
+        else:
+            attempt.claim(entry, became)
         request.if_none_exist = None
-        for name in names_of(entry.full_url, request.resource, str(request.resource_type), ctx.base_url):
-            attempt.targets[name] = f"{request.resource_type}/{logical_id}"
+        attempt.names.add(entry.full_url, request.resource, str(request.resource_type), became)
+
+
+async def _resolve_patches(ctx: Context, patches: Iterable[Entry], attempt: Attempt) -> None:
+    """Finds out which resource each conditional patch is about; one that matches nothing fails when it is run."""
+    for entry in patches:
+        found = await _found(ctx, entry, attempt.unit)
+        request = replace(entry.request)
+        if found is not None:
+            request = replace(request, id=found["_id"], query=())
+            attempt.claim(entry, request.where)
+        attempt.requests[entry.position] = request
 
 
 def _identity(request: FhirRequest, entry: Entry, found: Document | None) -> str:
@@ -253,8 +183,7 @@ async def _write(ctx: Context, writes: Sequence[Entry], attempt: Attempt) -> Non
         if entry.position in attempt.results:
             continue
         request = attempt.requests[entry.position]
-        assert request.resource is not None
-        request.resource = rewritten(request.resource, attempt.targets)
+        _rewrite(request, entry, attempt.names.seen_from(entry.full_url))
         criteria = conditional_references(request.resource)
         if criteria:
             waiting[entry.position] = criteria
@@ -267,16 +196,40 @@ async def _write(ctx: Context, writes: Sequence[Entry], attempt: Attempt) -> Non
     for entry in writes:
         if entry.position in waiting:
             request = attempt.requests[entry.position]
-            assert request.resource is not None
-            request.resource = rewritten(request.resource, resolved)
+            _rewrite(request, entry, resolved)
             await _run(ctx, attempt, entry, request)
 
 
-def _rewritten_patch(request: FhirRequest, targets: Mapping[str, str]) -> FhirRequest:
-    """A FHIRPath Patch may add references to other entries, too."""
-    if isinstance(request.patch, dict):
-        return replace(request, patch=rewritten(request.patch, targets))
-    return replace(request)
+async def _patch(ctx: Context, patches: Sequence[Entry], attempt: Attempt) -> None:
+    """Stages patches, whose values may refer to other entries as resources do."""
+    for entry in patches:
+        request = attempt.requests[entry.position]
+        _rewrite(request, entry, attempt.names.seen_from(entry.full_url))
+        criteria = conditional_references(request.patch)
+        if criteria:
+            await attempt.unit.send()
+            _rewrite(request, entry, await resolved_references(ctx, {entry.position: criteria}, attempt.unit))
+        await _run(ctx, attempt, entry, request)
+
+
+def _rewrite(request: FhirRequest, entry: Entry, targets: Mapping[str, str]) -> None:
+    """Replaces links in the resource, the FHIRPath Patch or the JSON Patch of a request."""
+    try:
+        if request.resource is not None:
+            request.resource = rewritten(request.resource, targets)
+        if isinstance(request.patch, dict):
+            request.patch = rewritten(request.patch, targets)
+        else:
+            request.patch = rewritten_patch(request.patch, str(request.resource_type), targets)
+    except FHIRError as fault:
+        raise fault.within(f"{entries.where(entry.position)}.resource") from None
+
+
+async def _still_alone(ctx: Context, writes: Iterable[Entry], attempt: Attempt) -> None:
+    """What was created because nothing matched must be the only match at the end, whatever else was written."""
+    for entry in writes:
+        if attempt.results[entry.position].created:
+            await _found(ctx, entry, attempt.unit)
 
 
 def _response(asked: Sequence[Entry], attempt: Attempt) -> Json:

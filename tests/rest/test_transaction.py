@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import Any
 
 import httpx
@@ -310,3 +312,154 @@ async def test_an_id_that_is_not_the_entrys_name_redirects_no_reference(client: 
     assert (await client.get(f"Observation/{observation_id}")).json()["subject"][
         "reference"
     ] == "Patient/there"
+
+
+Z = {"resourceType": "Patient", "id": "z", "identifier": [{"system": "urn:x", "value": "z"}]}
+PATCH_Z = {
+    "resourceType": "Parameters",
+    "parameter": [{"name": "operation", "part": [
+        {"name": "type", "valueCode": "add"}, {"name": "path", "valueString": "Patient"},
+        {"name": "name", "valueString": "active"}, {"name": "value", "valueBoolean": True}]}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        (entry("DELETE", "Patient?identifier=urn:x|z"), entry("PUT", "Patient/z", Z)),
+        (entry("PUT", "Patient/z", Z), entry("PUT", "Patient?identifier=urn:x|z", Z)),
+        (entry("PUT", "Patient/z", Z), entry("PATCH", "Patient?identifier=urn:x|z", PATCH_Z)),
+        (entry("DELETE", "Patient/z"), entry("DELETE", "Patient?identifier=urn:x|z")),
+        (entry("DELETE", "Patient?identifier=urn:x|z"), entry("PATCH", "Patient/z", PATCH_Z)),
+        (entry("PUT", "Patient?identifier=urn:x|z", Z), entry("PUT", "Patient?identifier=z", Z)),
+    ],
+)
+async def test_identities_that_criteria_resolve_to_may_not_overlap(
+    client: httpx.AsyncClient, pair: tuple[dict[str, Any], dict[str, Any]]
+) -> None:
+    """http://hl7.org/fhir/R4/http.html#trules: "including resolved identities from conditional update/delete"."""
+    await client.put("Patient/z", json=Z)
+    before = (await client.get("Patient/z")).json()
+    for both in (pair, pair[::-1]):
+        response = await client.post("", json=bundle(*both))
+        assert response.status_code == 400, response.text
+        assert "Patient/z" in response.json()["issue"][0]["diagnostics"]
+    assert (await client.get("Patient/z")).json() == before
+
+
+async def test_a_conditional_create_beside_its_like_is_refused(client: httpx.AsyncClient) -> None:
+    same = {"resourceType": "Patient", "identifier": [{"system": "urn:x", "value": "like"}]}
+    plain = entry("POST", "Patient", same)
+    conditional = entry("POST", "Patient", same, ifNoneExist="identifier=urn:x|like")
+    response = await client.post("", json=bundle(plain, conditional))
+    assert response.status_code == 412
+    assert response.json()["issue"][0]["expression"] == ["Bundle.entry[1].request"]
+    found = await client.get("Patient?identifier=urn:x|like&_summary=count")
+    assert found.json()["total"] == 0
+
+
+async def test_json_patches_refer_to_other_entries(client: httpx.AsyncClient) -> None:
+    await client.put("Patient/jp", json={"resourceType": "Patient", "id": "jp"})
+    known = {"resourceType": "Patient", "id": "known-jp", "identifier": [{"system": "urn:x", "value": "known-jp"}]}
+    await client.put("Patient/known-jp", json=known)
+    links = [{"other": {"reference": reference}, "type": "seealso"}
+             for reference in (PATIENT_URN, "Patient?identifier=urn:x|known-jp")]  # fmt: skip
+    operations = [{"op": "add", "path": "/link", "value": links}]
+    data = base64.b64encode(json.dumps(operations).encode()).decode()
+    binary = {"resourceType": "Binary", "contentType": "application/json-patch+json", "data": data}
+    response = await client.post(
+        "",
+        json=bundle(
+            entry("PATCH", "Patient/jp", binary),
+            entry("POST", "Patient", {"resourceType": "Patient"}, fullUrl=PATIENT_URN),
+        ),
+    )
+    assert response.status_code == 200, response.text
+    new_id = ids(response)[1]
+    found = [link["other"]["reference"] for link in (await client.get("Patient/jp")).json()["link"]]
+    assert found == [f"Patient/{new_id}", "Patient/known-jp"]
+
+
+async def test_fhirpath_patches_refer_conditionally(client: httpx.AsyncClient) -> None:
+    await client.put("Patient/fp", json={**Z, "id": "fp", "identifier": [{"system": "urn:x", "value": "fp"}]})
+    made = await client.post("Observation", json=observation())
+    patch = {
+        "resourceType": "Parameters",
+        "parameter": [{"name": "operation", "part": [
+            {"name": "type", "valueCode": "add"}, {"name": "path", "valueString": "Observation"},
+            {"name": "name", "valueString": "subject"},
+            {"name": "value", "valueReference": {"reference": "Patient?identifier=urn:x|fp"}}]}],
+    }  # fmt: skip
+    where = f"Observation/{made.json()['id']}"
+    response = await client.post("", json=bundle(entry("PATCH", where, patch)))
+    assert response.status_code == 200, response.text
+    assert (await client.get(where)).json()["subject"]["reference"] == "Patient/fp"
+
+
+async def test_what_a_reference_becomes_must_be_allowed_there(client: httpx.AsyncClient) -> None:
+    response = await client.post(
+        "",
+        json=bundle(
+            entry("POST", "Organization", {"resourceType": "Organization", "name": "x"}, fullUrl=PATIENT_URN),
+            entry("POST", "Observation", observation(subject={"reference": PATIENT_URN})),
+        ),
+    )
+    assert response.status_code == 400
+    assert response.json()["issue"][0]["expression"] == ["Bundle.entry[1].resource.subject.reference"]
+
+
+async def test_totals_see_what_the_transaction_wrote(client: httpx.AsyncClient) -> None:
+    basic = {"resourceType": "Basic", "code": {"coding": [{"system": "urn:x", "code": "total"}]}}
+    response = await client.post(
+        "", json=bundle(entry("POST", "Basic", basic), entry("GET", "Basic?code=urn:x|total&_total=accurate"))
+    )
+    assert response.json()["entry"][1]["resource"]["total"] == 1
+
+
+async def test_relative_references_resolve_against_their_own_base(client: httpx.AsyncClient) -> None:
+    response = await client.post(
+        "",
+        json=bundle(
+            entry("POST", "Patient", {"resourceType": "Patient"}, fullUrl="http://one.example/fhir/Patient/p1"),
+            entry("POST", "Observation", observation(subject={"reference": "Patient/p1"}),
+                  fullUrl="http://two.example/fhir/Observation/o1"),
+            entry("POST", "Observation", observation(subject={"reference": "Patient/p1/_history/3"}),
+                  fullUrl="http://one.example/fhir/Observation/o2"),
+        ),
+    )  # fmt: skip
+    patient_id, other, same = ids(response)
+    assert (await client.get(f"Observation/{other}")).json()["subject"]["reference"] == "Patient/p1"
+    assert (await client.get(f"Observation/{same}")).json()["subject"]["reference"] == f"Patient/{patient_id}"
+
+
+async def test_elements_that_hold_no_link_stay(client: httpx.AsyncClient) -> None:
+    kept = {"url": "http://example.org/uuid", "valueUuid": PATIENT_URN}
+    inner = {"resourceType": "Bundle", "type": "collection",
+             "entry": [{"fullUrl": PATIENT_URN, "resource": {"resourceType": "Patient"}}]}  # fmt: skip
+    response = await client.post(
+        "",
+        json=bundle(
+            entry("POST", "Patient", {"resourceType": "Patient", "extension": [kept]}, fullUrl=PATIENT_URN),
+            entry("POST", "Bundle", inner),
+        ),
+    )
+    patient_id, bundle_id = ids(response)
+    assert (await client.get(f"Patient/{patient_id}")).json()["extension"] == [kept]
+    assert (await client.get(f"Bundle/{bundle_id}")).json()["entry"] == inner["entry"]
+
+
+async def test_warnings_reach_who_asks_for_outcomes(client: httpx.AsyncClient) -> None:
+    odd = {"resourceType": "Patient", "address": [{"country": "US", "postalCode": "X"}]}
+    prefer = {"Prefer": "return=OperationOutcome"}
+    for kind in ("transaction", "batch"):
+        asked = {**bundle(entry("POST", "Patient", odd)), "type": kind}
+        answer = (await client.post("", json=asked, headers=prefer)).json()["entry"][0]
+        told = [issue["expression"] for issue in answer["response"]["outcome"]["issue"] if "expression" in issue]
+        assert ["Patient.address[0].postalCode"] in told
+
+
+async def test_an_entry_without_request_is_named(client: httpx.AsyncClient) -> None:
+    asked = bundle(entry("POST", "Patient", {"resourceType": "Patient"}), {"resource": {"resourceType": "Patient"}})
+    response = await client.post("", json=asked)
+    assert response.status_code == 400
+    assert response.json()["issue"][0]["expression"] == ["Bundle.entry[1]"]
