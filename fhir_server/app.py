@@ -68,7 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
     """The server as an ASGI application; its lifespan opens and closes the connections to MongoDB."""
     store = open_store(settings)
     metrics = Metrics(TYPE_INTERACTIONS | SYSTEM_INTERACTIONS, TABLE.types)
-    access_log = AccessLog(on=settings.log_level in {"DEBUG", "INFO"})
+    access_log = AccessLog(on=settings.log_level in {"DEBUG", "INFO"}, style=settings.log_format)
     base_path = urlsplit(settings.base_url).path
     endpoint = FhirEndpoint(metrics, access_log, base_path)
 
