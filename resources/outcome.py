@@ -164,8 +164,8 @@ def precondition_failed(text: str) -> FHIRError:
     return error(412, "conflict", text)
 
 
-def multiple_matches(criteria: str, count: int) -> FHIRError:
-    text = f"The criteria '{criteria[:500]}' match {count} or more resources where at most one may match"
+def multiple_matches(criteria: str, most: int) -> FHIRError:
+    text = f"The criteria '{criteria[:500]}' match more than {most} resource{'s'[: most - 1]}; at most {most} may match"
     return error(412, "multiple-matches", text)
 
 

@@ -9,7 +9,7 @@ from fhir_server.interactions.preconditions import check_if_match, criteria_of, 
 from fhir_server.interactions.write import existing, stage_version, unchanged
 from fhir_server.store.documents import instant
 from resources import fhirpath_patch, json_patch, validation
-from resources.outcome import FHIRError, Issue, gone, not_found
+from resources.outcome import FHIRError, Issue, error, gone, not_found
 
 if TYPE_CHECKING:
     from fhir_server.store.documents import Document
@@ -45,7 +45,8 @@ async def _current(ctx: Context, request: FhirRequest, unit: Unit) -> Document:
     if criteria is not None:
         found = await matches(ctx, unit, request.resource_type, criteria)
         if not found:
-            raise not_found(request.resource_type, "?" + "&".join("=".join(pair) for pair in criteria)[:200])
+            told = "&".join("=".join(pair) for pair in criteria)[:200]
+            raise error(404, "not-found", f"No {request.resource_type} matches the criteria '{told}'")
         return found[0]
     assert request.id is not None
     current = await unit.current(request.resource_type, request.id)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from capability.table import TABLE
 from fhir_server.context import Context, FhirRequest, Result
 from fhir_server.interactions.preconditions import check_if_match, check_if_none_match, criteria_of, matches
 from fhir_server.interactions.write import accepted, existing, stage_version, unchanged
 from fhir_server.store.documents import new_id
-from resources.outcome import bad_request, error, precondition_failed
+from resources.outcome import FHIRError, bad_request, error, precondition_failed
 
 if TYPE_CHECKING:
     from fhir_server.store.documents import Document
@@ -36,10 +37,15 @@ async def update(ctx: Context, request: FhirRequest, unit: Unit) -> Result:
     if current is not None and unchanged(current, resource):
         return existing(request.resource_type, current)
     if current is None and criteria is None and not ctx.settings.update_create:
-        raise error(
-            405, "not-supported", f"{request.where} does not exist, and clients may not choose ids here"
-        )
+        raise _not_by_clients(f"{request.where} does not exist", "/{type}/{id}", request.resource_type)
     return stage_version(ctx, unit, resource, logical_id, current, put=True)
+
+
+def _not_by_clients(why: str, path: str, resource_type: str) -> FHIRError:
+    """http://hl7.org/fhir/R4/http.html#upsert: 405 where ids are the server's to choose"""
+    others = [method for method in TABLE.methods(path, resource_type) if method != "PUT"]
+    text = f"{why}, and clients may not choose ids here"
+    return error(405, "not-supported", text, Allow=", ".join(others))
 
 
 def _same_id(request: FhirRequest, resource: Json) -> None:
@@ -68,7 +74,7 @@ async def _matched(
     if given is None:
         return None, request.assigned_id or new_id()
     if not ctx.settings.update_create:
-        raise error(405, "not-supported", "Nothing matches the criteria, and clients may not choose ids here")
+        raise _not_by_clients("Nothing matches the criteria", "/{type}", request.resource_type)
     current = await unit.current(request.resource_type, given)
     if current is not None and "deleted" not in current:
         text = (

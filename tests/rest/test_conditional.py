@@ -110,7 +110,8 @@ async def test_update_refuses_several_matches_and_none(client: httpx.AsyncClient
 async def test_patch_what_matches(client: httpx.AsyncClient) -> None:
     operations = [{"op": "add", "path": "/active", "value": True}]
     json_patch = {"Content-Type": "application/json-patch+json"}
-    refused(await client.patch(f"Patient?{criteria('p1')}", json=operations, headers=json_patch), 404)
+    none = await client.patch(f"Patient?{criteria('p1')}", json=operations, headers=json_patch)
+    refused(none, 404, says=f"No Patient matches the criteria 'identifier={MRN}|p1'")
     logical_id = await posted(client, known_as("p1"))
     patched = await client.patch(f"Patient?{criteria('p1')}", json=operations, headers=json_patch)
     assert (patched.status_code, patched.json()["id"], patched.json()["active"]) == (200, logical_id, True)
@@ -129,7 +130,7 @@ async def test_delete_what_matches(client: httpx.AsyncClient) -> None:
 async def test_delete_several_only_where_a_setting_says_so(client: httpx.AsyncClient, start: Start) -> None:
     for _ in range(2):
         await posted(client, known_as("d2"))
-    refused(await client.delete(f"Patient?{criteria('d2')}"), 412)
+    refused(await client.delete(f"Patient?{criteria('d2')}"), 412, says="more than 1 resource; at most 1 may")
     assert await total(client, "Patient", identifier=f"{MRN}|d2") == 2
     refused(await client.delete("Patient"), 412)
     async with start(conditional_delete_multiple=True, conditional_delete_cap=3) as several:
@@ -142,7 +143,11 @@ async def test_delete_several_only_where_a_setting_says_so(client: httpx.AsyncCl
         assert await total(several, "Patient", identifier=f"{MRN}|d3") == 0
         for _ in range(4):
             await posted(several, known_as("d4"))
-        refused(await several.delete(f"Patient?{criteria('d4')}"), 412)
+        refused(
+            await several.delete(f"Patient?{criteria('d4')}"),
+            412,
+            says="more than 3 resources; at most 3 may",
+        )
         assert await total(several, "Patient", identifier=f"{MRN}|d4") == 4
         refused(await several.delete("Patient"), 412)
         refused(await several.delete("Patient?_count=2"), 412)

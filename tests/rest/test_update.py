@@ -35,7 +35,12 @@ async def test_a_client_may_choose_an_id(client: httpx.AsyncClient) -> None:
 
 async def test_a_client_may_not_choose_an_id_where_a_setting_says_so(start: Start) -> None:
     async with start(update_create=False) as client:
-        refused(await client.put("Patient/mine", json=patient(id="mine")), 405)
+        told = await client.put("Patient/mine", json=patient(id="mine"))
+        refused(told, 405)
+        assert told.headers["allow"] == "DELETE, GET, HEAD, OPTIONS, PATCH"
+        told = await client.put("Patient?identifier=mine", json=patient(id="mine"))
+        refused(told, 405)
+        assert told.headers["allow"] == "DELETE, GET, HEAD, OPTIONS, PATCH, POST"
         assert (await client.get("Patient/mine")).status_code == 404
         logical_id = await posted(client, patient())
         known = await client.put(f"Patient/{logical_id}", json=patient(id=logical_id, active=True))
