@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from fhir_server.commands.explain import explain
+from fhir_server.commands.indexes import indexes
 from fhir_server.commands.load import load
 from fhir_server.commands.serve import serve
 
@@ -16,6 +18,8 @@ app = typer.Typer(
 )
 app.command()(serve)
 app.command()(load)
+app.command()(explain)
+app.command()(indexes)
 
 
 @app.callback()

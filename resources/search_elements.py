@@ -13,6 +13,7 @@ from resources import registry
 from resources.search_parameters import SearchParameter, alternatives
 
 _PLAIN = re.compile(r"[A-Za-z]+(?:\.[A-Za-z]+)+")
+_TARGET = re.compile(r"\.where\(resolve\(\) is [A-Za-z]+\)$")
 _CAST = re.compile(r"\(([A-Za-z.]+) as ([A-Za-z]+)\)")
 
 
@@ -44,7 +45,8 @@ def _is_single(parameter: SearchParameter, resource_type: str) -> bool:
 
 def _paths(parameter: SearchParameter, resource_type: str) -> Iterator[tuple[str, str | None]]:
     """Each alternative as a path and the type it is cast to; a path that is more than that is empty."""
-    for expression in alternatives(parameter, resource_type):
+    for alternative in alternatives(parameter, resource_type):
+        expression = _TARGET.sub("", alternative)
         cast = _CAST.fullmatch(expression)
         if cast:
             yield cast[1], cast[2]

@@ -78,7 +78,7 @@ def load(  # noqa: PLR0917  they are options, given by name
         if dry_run:
             run.perform(Pool(settings, count, dry_run=True), lambda: None)
         else:
-            with _database(settings) as connected:
+            with database(settings) as connected:
                 uri = connected.mongodb_uri.get_secret_value()
                 run.perform(Pool(connected, count, salt=salt), lambda: end_abandoned(uri))
         report.summary()
@@ -104,7 +104,7 @@ def _found(paths: Sequence[Path], report: Report) -> list[Source]:
 
 
 @contextmanager
-def _database(settings: Settings) -> Iterator[Settings]:
+def database(settings: Settings) -> Iterator[Settings]:
     """The settings with a MongoDB that answers: the one they name, that of a running server, or one of our own."""
     if settings.mongodb_uri.get_secret_value():
         _check(settings)

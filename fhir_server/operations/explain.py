@@ -1,0 +1,203 @@
+"""The operation `$explain`: what a search asks of MongoDB, step by step, and what each step costs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from bson.regex import Regex
+
+from capability.table import TABLE
+from fhir_server.context import Context, FhirRequest, Result
+from fhir_server.interactions import pages
+from fhir_server.interactions.asking import bounded, planned
+from fhir_server.interactions.pairs import pairs
+from fhir_server.operations.suggestion import suggestion
+from fhir_server.search import clauses, joins, sort
+from fhir_server.search.ask import Ask, Planning, T, everything
+from fhir_server.search.plan import Plan, plan
+from fhir_server.store.explaining import MOST_VALUES, Explained, explain
+from resources.codec import Json
+from resources.outcome import bad_parameter, unknown_type
+
+if TYPE_CHECKING:
+    from fhir_server.search.clauses import Search
+    from fhir_server.search.site import Condition
+    from fhir_server.store.unit import Unit
+
+SEARCH = "search"
+_SHOWN = 20
+"""Values of a list that are shown"""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a search asks MongoDB for: what for, in words, and a find."""
+
+    what: str
+    collection: str
+    filter: Condition
+    sort: Sequence[tuple[str, int]] = ()
+    limit: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A question, and how it is answered."""
+
+    question: Question
+    explained: Explained
+    suggestion: str | None
+
+
+async def steps(ctx: Context, unit: Unit, search_url: str) -> list[Step]:
+    """How `Observation?code=718-7` would be answered, or `Patient/1/Observation?code=718-7`.
+
+    FHIRError as for the search itself. Chained steps are performed, since each needs what the one before found.
+    """
+    search = _search(ctx, search_url)
+    asks: list[Ask] = []
+    joined = await planned(unit, _noted(joins.conditions(search.joins, ctx.site, everything), asks))
+    what = "for a chain, _has, _list or _filter"
+    found = [Question(what, each.resource_type, each.filter, each.sort, each.limit) for each in asks]
+    found += _of_page(plan(search, ctx.site, ctx.secret, joined=joined))
+    return [await _step(unit, question) for question in found]
+
+
+def _noted(planning: Planning[T], asks: list[Ask]) -> Planning[T]:
+    """The same planning, and what it asks for."""
+    try:
+        level = next(planning)
+        while True:
+            asks += level
+            level = planning.send((yield level))
+    except StopIteration as end:
+        result: T = end.value
+        return result
+
+
+def _of_page(page: Plan) -> list[Question]:
+    what, name = pages.described(page), page.search.resource_type
+    if page.sorted_here:
+        return [Question(f"{what}, sorted by the server", name, page.criteria, limit=sort.MOST + 1)]
+    if not page.limit:
+        return [Question(f"{what}, to count", name, page.criteria)]
+    more = [
+        Question(f"{what}, if the page is not full", name, each, order, page.limit)
+        for each, order in page.more
+    ]
+    return [Question(what, name, page.filter, page.sort, page.limit), *more]
+
+
+async def _step(unit: Unit, question: Question) -> Step:
+    with bounded(unit, f"to look into {question.collection}"):
+        told = await explain(unit.store, question.collection, question.filter, question.sort, question.limit)
+    return Step(question, told, suggestion(question.collection, question.filter, question.sort, told))
+
+
+def _search(ctx: Context, url: str) -> Search:
+    path, _, query = url.removeprefix(f"{ctx.base_url}/").strip().lstrip("/").partition("?")
+    *owner, resource_type = path.split("/")
+    if resource_type not in TABLE.types:
+        raise unknown_type(resource_type)
+    if len(owner) not in {0, 2} or (owner and resource_type not in TABLE.compartments.get(owner[0], ())):
+        raise bad_parameter(
+            SEARCH, f"'{path[:128]}' was expected to be like Observation or Patient/1/Observation"
+        )
+    search = clauses.parse(
+        resource_type,
+        pairs(query),
+        table=ctx.site.table,
+        default_count=ctx.settings.default_count,
+        max_count=ctx.settings.max_count,
+    )
+    return replace(search, compartment=(owner[0], owner[1]) if owner else None)
+
+
+def as_text(found: Sequence[Step]) -> str:
+    """For a terminal: a paragraph for each step."""
+    paragraphs = []
+    for number, step in enumerate(found, 1):
+        lines = [f"{number}. {step.question.collection}: {step.question.what}"]
+        lines += [f"   {name:<12} {value}" for name, value in _facts(step).items()]
+        paragraphs.append("\n".join(lines))
+    return "\n\n".join(paragraphs)
+
+
+def as_parameters(found: Sequence[Step]) -> Json:
+    """http://hl7.org/fhir/R4/parameters.html"""
+    return {
+        "resourceType": "Parameters",
+        "parameter": [
+            {
+                "name": "step",
+                "part": [
+                    {"name": "what", "valueString": step.question.what},
+                    {"name": "collection", "valueString": step.question.collection},
+                    *({"name": name, **_value(each)} for name, each in _facts(step).items()),
+                ],
+            }
+            for step in found
+        ],
+    }
+
+
+def _value(value: Any) -> Json:
+    if isinstance(value, bool):
+        return {"valueBoolean": value}
+    return {"valueInteger": value} if isinstance(value, int) else {"valueString": value}
+
+
+def _facts(step: Step) -> dict[str, Any]:
+    told = step.explained
+    facts: dict[str, Any] = {"filter": shown(step.question.filter)}
+    if step.question.sort:
+        facts["sort"] = ", ".join(f"{'-' if way < 0 else ''}{field}" for field, way in step.question.sort)
+    facts["index"] = ", ".join(told.indexes) or "none: every document is read"
+    facts["keys"] = told.keys
+    facts["documents"] = told.documents
+    facts["returned"] = told.returned
+    facts["milliseconds"] = told.milliseconds
+    facts["memory-sort"] = told.sorted_in_memory
+    if told.left_out:
+        facts["left-out"] = (
+            f"{told.left_out:,} values: of a list only the first {MOST_VALUES:,} are explained, so that the search "
+            f"itself costs more than this"
+        )
+    if step.suggestion is not None:
+        facts["suggestion"] = step.suggestion
+    return facts
+
+
+def shown(filter_: Any) -> str:
+    """A filter as JSON, with its values; of long lists the beginning."""
+    return json.dumps(_plain(filter_), ensure_ascii=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        more = [f"… {len(value) - _SHOWN:,} more"] if len(value) > _SHOWN else []
+        return [*map(_plain, value[:_SHOWN]), *more]
+    if isinstance(value, Regex):
+        return {"$regex": value.pattern}
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, Decimal) else value
+
+
+async def explain_search(ctx: Context, request: FhirRequest, unit: Unit) -> Result:
+    """`GET [base]/$explain?search=Observation%3Fcode%3D718-7`; as Parameters, a `step` for each question."""
+    asked = [value for name, value in request.query if name == SEARCH]
+    given = (request.resource or {}).get("parameter", ())
+    asked += [each.get("valueString", "") for each in given if each["name"] == SEARCH]
+    if len(asked) != 1 or not asked[0]:
+        raise bad_parameter(
+            SEARCH, "one search was expected, such as Observation?code=718-7, with ? and & escaped"
+        )
+    return Result(200, as_parameters(await steps(ctx, unit, asked[0])), changed=False)
