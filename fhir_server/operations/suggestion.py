@@ -29,7 +29,8 @@ def suggestion(
     """
     if told.documents <= max(FEW, MUCH * told.returned):
         return None
-    exact, ranges = [], []
+    exact: list[str] = []
+    ranges: list[str] = []
     for field, condition in _tests(filter_):
         (exact if _is_exact(condition) else ranges).append(field)
     order = [field for field, _ in sort if field.startswith("s.")]
