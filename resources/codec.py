@@ -27,6 +27,8 @@ MAX_DIGITS = 34
 """Significant digits of a number; IEEE 754 decimal128, in which numbers are stored, keeps 34."""
 
 _STRING = re.compile(rb'"[^"]*"')
+_TOKEN = re.compile(r'("(?:[^"\\]|\\.)*")(\s*:)?|[{}]|NaN|-?Infinity')
+_ESCAPE = re.compile(r"\\(?:u(?:(d[89ab]..)\\u(?:d[c-f]..)|(d[89a-f]..))|.)", re.IGNORECASE)
 _NOT_STRUCTURE = bytes(set(range(256)) - set(b'[]{}"'))
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
@@ -87,16 +89,19 @@ def decode_any(body: bytes) -> Any:
         raise not_json("The body is empty; a JSON object was expected")
     _check_depth(body)
     try:
-        value = _decoder.decode(body.decode())
+        text = body.decode()
+        value = _decoder.decode(text)
         if b"\\u" in body:
             _encoder.encode(value)  # what cannot be written must not be read: lone surrogates
+    except _AmbiguousError:
+        raise not_json(_ambiguity(text)) from None
     except json.JSONDecodeError as place:
-        text = f"The body is not JSON: {place.msg} at line {place.lineno} column {place.colno}"
-        raise not_json(text) from None
+        told = f"The body is not JSON: {place.msg} at line {place.lineno} column {place.colno}"
+        raise not_json(told) from None
     except UnicodeDecodeError as place:
         raise not_json(f"The body is not UTF-8: byte {place.start} is not valid") from None
     except UnicodeEncodeError:
-        raise not_json("A string holds half of a surrogate pair (\\ud800 to \\udfff alone)") from None
+        raise not_json(_half_pair(text)) from None
     except RecursionError:
         raise not_json(f"The body is nested more than {MAX_DEPTH} levels deep") from None
     return value
@@ -115,12 +120,14 @@ def _kind(value: object) -> str:
     return kinds.get(type(value), "number")
 
 
+class _AmbiguousError(Exception):
+    """There is a key twice, or a number that is none: `_ambiguity` says where."""
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> Json:
     members = dict(pairs)
     if len(members) != len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise not_json(f"The key '{twice[:64]}' stands twice in one JSON object: which one counts is unclear")
+        raise _AmbiguousError
     return members
 
 
@@ -149,8 +156,41 @@ def _integer(text: str) -> int | Decimal:
     return int(text)
 
 
-def _constant(text: str) -> NoReturn:
-    raise not_json(f"{text} is not JSON; FHIR has no such number")
+def _constant(_: str) -> NoReturn:
+    raise _AmbiguousError
+
+
+def _ambiguity(text: str) -> str:
+    """What the decoder refused though other readers would not: it does not say where, so this looks again."""
+    around: list[set[str]] = []
+    for token in _TOKEN.finditer(text):
+        string, colon = token.groups()
+        if colon:
+            key = json.loads(string) if "\\" in string else string[1:-1]
+            if key in around[-1]:
+                where = _line_and_column(text, token.start())
+                return f"The key '{key[:64]}' stands twice in one JSON object, again {where}: which one counts is unclear"
+            around[-1].add(key)
+        elif token[0] == "{":
+            around.append(set())
+        elif token[0] == "}":
+            around.pop()
+        elif not string:
+            return (
+                f"{token[0]} is not JSON ({_line_and_column(text, token.start())}); FHIR has no such number"
+            )
+    raise AssertionError("the decoder found what is not there")
+
+
+def _half_pair(text: str) -> str:
+    alone = next(escape for escape in _ESCAPE.finditer(text) if escape[2])
+    where = _line_and_column(text, alone.start())
+    return f"A string holds half of a surrogate pair, {alone[0]} {where}: \\ud800 to \\udfff stand for nothing alone"
+
+
+def _line_and_column(text: str, position: int) -> str:
+    line = text.count("\n", 0, position) + 1
+    return f"at line {line} column {position - text.rfind(chr(10), 0, position)}"
 
 
 def _check_depth(body: bytes) -> None:

@@ -165,7 +165,7 @@ def precondition_failed(text: str) -> FHIRError:
 
 
 def multiple_matches(criteria: str, most: int) -> FHIRError:
-    text = f"The criteria '{criteria[:500]}' match more than {most} resource{'s'[: most - 1]}; at most {most} may match"
+    text = f"The criteria '{criteria[:500]}' match too many resources; at most {most} may match here"
     return error(412, "multiple-matches", text)
 
 

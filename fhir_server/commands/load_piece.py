@@ -143,7 +143,7 @@ def decoded(piece: Piece) -> Json:
     if not isinstance(name, str):
         raise bad_request("This is JSON but no FHIR resource: it has no 'resourceType'")
     if not is_resource(name):
-        raise bad_request(f"'{name[:64]}' is not a FHIR R4 resource type", "resourceType")
+        raise bad_request(f"'{name[:64]}' is not a FHIR R4 resource type", "Resource")
     logical_id = resource.get("id")
     if logical_id is not None and not isinstance(logical_id, str):
         raise bad_request("The id must be a string", f"{name}.id")

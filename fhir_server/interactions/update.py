@@ -50,7 +50,9 @@ def _not_by_clients(why: str, path: str, resource_type: str) -> FHIRError:
 
 def _same_id(request: FhirRequest, resource: Json) -> None:
     if "id" not in resource:
-        raise bad_request(f"The body has no id; '{request.id}', as in the URL, was expected", "id")
+        raise bad_request(
+            f"The body has no id; '{request.id}', as in the URL, was expected", f"{request.resource_type}.id"
+        )
     if resource["id"] != request.id:
         text = f"The id in the body is '{str(resource['id'])[:64]}', in the URL it is '{request.id}'"
         raise bad_request(text, f"{request.resource_type}.id")

@@ -126,7 +126,7 @@ def _bundle_interaction(resource: dict[str, Any]) -> str:
         text = (
             "A Bundle of type batch or transaction was expected at the base; resources go to their type's URL"
         )
-        raise bad_request(text, "resourceType")
+        raise bad_request(text, "Bundle")
     if not isinstance(kind, str) or kind not in {"batch", "transaction"}:
         told = repr(kind)[:64]
         text = f"A Bundle of type {told} cannot be performed; batch or transaction was expected"
@@ -141,6 +141,6 @@ def _patch_document(content_type: str | None, raw: bytes) -> Any:
     parameters = codec.decode(raw)
     if parameters.get("resourceType") != "Parameters":
         raise bad_request(
-            f"A FHIRPath Patch is a Parameters resource. Expected: {PATCH_TYPES}", "resourceType"
+            f"A FHIRPath Patch is a Parameters resource. Expected: {PATCH_TYPES}", "Parameters"
         )
     return parameters

@@ -82,3 +82,28 @@ def test_brackets_inside_strings_do_not_count_as_depth(hidden: bytes, depth: int
             codec.decode_any(body)
     else:
         assert codec.encode(codec.decode_any(body)) == body
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b'{"a":1,"a":2}', "'a' stands twice in one JSON object, again at line 1 column 8"),
+        (b'{"\\u0061": 1,\n  "a": 2}', "'a' stands twice in one JSON object, again at line 2 column 3"),
+        (b'{"a":"{NaN","b":[{"c":1},{"c":1,"c":2}],"a":3}', "'c' stands twice in one JSON object, again at line 1"),
+        (b'{"x":[{"b":"a\\"}"},\n{"b" : NaN}]}', "NaN is not JSON (at line 2 column 8)"),
+        (b'{"x":\n-Infinity}', "-Infinity is not JSON (at line 2 column 1)"),
+        (b'{"a":"\\\\ud800 \\ud83d\\ude00 \\uDC00"}', "\\uDC00 at line 1 column 28"),
+        (b'{"\\ud800":1}', "\\ud800 at line 1 column 3"),
+    ],
+)  # fmt: skip
+def test_the_place_of_what_readers_read_differently(body: bytes, says: str) -> None:
+    with pytest.raises(FHIRError) as refusal:
+        codec.decode_any(body)
+    assert says in str(refusal.value)
+
+
+@given(JSON)
+def test_the_place_is_right_whatever_stands_before(value: object) -> None:
+    before = b'{"x":' + codec.encode(value) + b',"twice y":1,'
+    with pytest.raises(FHIRError, match=f"again at line 1 column {len(before.decode()) + 1}:"):
+        codec.decode_any(before + b'"twice y":2}')

@@ -136,7 +136,7 @@ async def test_other_bundles_are_refused_at_the_base(client: httpx.AsyncClient, 
 
 
 async def test_other_resources_are_refused_at_the_base(client: httpx.AsyncClient) -> None:
-    refused(await client.post("", json=patient()), 400, at="resourceType")
+    refused(await client.post("", json=patient()), 400, at="Bundle")
     refused(await client.post("", json={}), 400)
     refused(await client.post("", json=[]), 400)
 

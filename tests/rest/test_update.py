@@ -99,7 +99,7 @@ async def test_an_update_brings_what_was_deleted_back(client: httpx.AsyncClient)
 
 @pytest.mark.parametrize(
     ("resource", "at"),
-    [(patient(), "id"), (patient(id="other"), "Patient.id"), (patient(id=5), "Patient.id"),
+    [(patient(), "Patient.id"), (patient(id="other"), "Patient.id"), (patient(id=5), "Patient.id"),
      (patient(id=None), "Patient.id"), (patient(id="MISMATCH"), "Patient.id")],
 )  # fmt: skip
 async def test_the_id_in_the_body_must_be_that_in_the_url(
