@@ -53,6 +53,8 @@ class FhirRequest:
     compartment: tuple[str, str] | None = None
     """(type, id) of the compartment that is searched"""
     query: Query = ()
+    form: Query | None = None
+    """The end of `query` that came in the body of a POST to `_search`; None where it is no such"""
     resource: Json | None = None
     patch: Json | list[Any] | None = None
     """FHIRPath Patch (Parameters) or JSON Patch (array of operations)"""

@@ -85,6 +85,10 @@ def asked(request: FhirRequest, base_url: str) -> str | None:
     what = request.resource_type or ("*" if request.compartment else None)
     where = "/".join(part for part in (base_url, *(request.compartment or ()), what, request.id) if part)
     query = f"?{urlencode(request.query)}" if request.query else ""
+    if request.form is not None:
+        sent = request.query[: len(request.query) - len(request.form)]
+        query = f"/_search{'?' if sent else ''}{urlencode(sent)} {urlencode(request.form)}".rstrip()
+        return f"POST {where}{query}"
     condition = f" If-None-Exist: {request.if_none_exist}" if request.if_none_exist else ""
     return f"{METHODS.get(request.interaction, 'GET')} {where}{query}{condition}"
 

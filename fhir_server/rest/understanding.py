@@ -47,6 +47,8 @@ async def understood(
     request.interaction = target.interaction
     request.resource_type, request.id, request.version_id = target.resource_type, target.id, target.version_id
     request.compartment = target.compartment
+    if http.method == "POST" and request.interaction in subset.SEARCHES:
+        request.form = ()
     query = pairs(scope["query_string"].decode("latin-1"))
     request.query = query
     wanted = negotiation.response_format(query, _accept(request, http))
@@ -62,7 +64,8 @@ async def understood(
     elif http.method == "POST":
         negotiation.check_form(http.headers.get("content-type"))
         raw = await _inflated(ctx, http, scope, receive)
-        request.query = query + pairs(_text(raw), "form")
+        request.form = pairs(_text(raw), "form")
+        request.query = query + request.form
         subset.check(request)
     return Asked(request, wanted)
 

@@ -138,10 +138,31 @@ async def test_a_search_tells_its_query_and_whom_it_showed(client: httpx.AsyncCl
     assert query_of(event) == f"GET {client.base_url}Patient?family=Sh%C3%B6wn"
     assert references(event) == ["Patient/shown"]
     form = await client.post("Patient/_search", content=b"family=shown&_count=1", headers=FORM)
-    assert "family=shown" in query_of(await only_event(client, form))
+    told = query_of(await only_event(client, form))
+    assert told == f"POST {client.base_url}Patient/_search family=shown&_count=1"
     conditional = {"If-None-Exist": "identifier=http://example.org|7"}
     created = await client.post("Patient", json=patient(), headers=conditional)
     assert "identifier=http://example.org|7" in query_of(await only_event(client, created))
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "status"),
+    [
+        ("Patient/_search?_pretty=true", b"family=form", 200),
+        ("_search", b"_type=Patient&_id=form", 200),
+        ("Patient/form/*/_search", b"_count=1", 200),
+        ("Patient/form/Observation/_search", b"", 200),
+        ("Patient/_search", b"bogus=1", 400),
+        ("Patient/_search?_summary=bogus", b"", 400),
+    ],
+)
+async def test_a_form_is_told_as_it_was_sent(
+    client: httpx.AsyncClient, path: str, content: bytes, status: int
+) -> None:
+    response = await client.post(path, content=content, headers=FORM)
+    assert response.status_code == status
+    told = query_of(await only_event(client, response))
+    assert told == f"POST {client.base_url}{path} {content.decode()}".rstrip()
 
 
 async def test_a_history_tells_the_versions_it_showed(client: httpx.AsyncClient) -> None:
