@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from fhir_server.rest.exchange import HttpRequest, HttpResponse
 from fhir_server.rest.headers import is_safe
-from fhir_server.rest.negotiation import FHIR_JSON, is_json, is_media_type, names_json
-from resources.outcome import bad_request
+from fhir_server.rest.negotiation import FHIR_JSON, is_fhir, is_json, is_media_type, names_json
+from resources.outcome import bad_request, unsupported_media_type
 
 if TYPE_CHECKING:
     from fhir_server.context import FhirRequest
@@ -19,11 +21,32 @@ SECURITY_CONTEXT = "X-Security-Context"
 UNKNOWN = "application/octet-stream"
 
 
+class _Named(msgspec.Struct):
+    resource_type: Any = msgspec.field(name="resourceType", default=None)
+
+
+_named = msgspec.json.Decoder(_Named)
+
+
+def is_raw(content_type: str | None, body: bytes) -> bool:
+    """Whether a body is the bytes of a Binary: FHIR is not, nor is plain JSON that says it is a Binary."""
+    if is_fhir(content_type):
+        return False
+    if not is_json(content_type):
+        return True
+    try:
+        return bool(_named.decode(body).resource_type != "Binary")
+    except msgspec.DecodeError:
+        return True
+
+
 def resource_of(request: FhirRequest, http: HttpRequest, raw: bytes) -> Json:
     """The Binary resource of a body that is not FHIR: its bytes, its type, and whose rules guard it."""
     content_type = http.headers.get("content-type")
     if not content_type:
         raise bad_request("A Binary needs a Content-Type that says what its bytes are")
+    if not is_media_type(content_type):
+        raise unsupported_media_type(content_type, "a type and a subtype, such as image/png")
     resource: Json = {"resourceType": "Binary"}
     if request.id is not None:
         resource["id"] = request.id

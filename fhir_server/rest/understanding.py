@@ -113,7 +113,7 @@ def _put_body(request: FhirRequest, http: HttpRequest, raw: bytes) -> None:
     if request.interaction == "patch":
         request.patch = _patch_document(content_type, raw)
         return
-    if request.resource_type == "Binary" and not negotiation.is_fhir(content_type):
+    if request.resource_type == "Binary" and binary.is_raw(content_type, raw):
         request.resource = binary.resource_of(request, http, raw)
         return
     negotiation.check_resource(content_type)

@@ -61,6 +61,27 @@ async def test_json_inside_a_binary_is_told_from_the_resource(client: httpx.Asyn
     assert (await client.get(f"Binary/{made.json()['id']}", headers={"Accept": "*/*"})).content == b"a"
 
 
+@pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=utf-8", "text/json"])
+async def test_json_that_says_it_is_a_binary_is_the_resource(
+    client: httpx.AsyncClient, content_type: str
+) -> None:
+    sent = {"resourceType": "Binary", "id": "plain", "contentType": "text/plain", "data": "YQ=="}
+    headers = {"Content-Type": content_type}
+    assert body(await client.put("Binary/plain", json=sent, headers=headers))["data"] == "YQ=="
+    assert (await client.get("Binary/plain", headers={"Accept": "*/*"})).content == b"a"
+    wrong = {"resourceType": "Binary", "data": "YQ=="}
+    refused(await client.post("Binary", json=wrong, headers=headers), 400, at="Binary.contentType")
+    for content in (b'{"resourceType": "Patient"}', b"[1]", b"{", b'"Binary"', b"\xff"):
+        kept = body(await client.post("Binary", content=content, headers=headers))
+        assert base64.b64decode(kept["data"]) == content
+
+
+@pytest.mark.parametrize("content_type", ["nonsense", "image", "a b/c", "/", "text/", "text/plain; a"])
+async def test_what_is_no_media_type_is_415(client: httpx.AsyncClient, content_type: str) -> None:
+    response = await client.post("Binary", content=b"x", headers={"Content-Type": content_type})
+    refused(response, 415, says="a type and a subtype")
+
+
 async def test_who_may_see_it_travels_along(client: httpx.AsyncClient) -> None:
     headers = {"Content-Type": "text/plain", "X-Security-Context": "Patient/p1"}
     created = await client.post("Binary", content=b"x", headers=headers)
