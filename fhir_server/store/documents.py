@@ -16,7 +16,7 @@ import struct
 import threading
 import time
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -47,10 +47,28 @@ class _DecimalCodec(TypeCodec):
         return _decimal128(str(value))
 
     def transform_bson(self, value: Decimal128) -> Decimal:
-        text = str(value)
-        if "E" in text:  # 0.00000001, which Decimal and Decimal128 both write 1E-8
-            return Spelled(format(value.to_decimal(), "f"))
-        return Decimal(text)
+        return _decimal(value.bid)
+
+
+@lru_cache(16_384)
+def _decimal(bits: bytes) -> Decimal:
+    """The driver takes 15 µs for each, more than for all else in an Observation; and most come again and again.
+
+    https://www.mongodb.com/docs/manual/reference/bson-types/#decimal128: sign, exponent, coefficient
+    """
+    whole = int.from_bytes(bits, "little")
+    exponent = (whole >> 113 & 0x3FFF) - 6176
+    if -6 <= exponent <= 0 and whole >> 125 & 3 != 3:
+        found = Decimal(whole & (1 << 113) - 1).scaleb(exponent, _WIDE)
+        return found.copy_negate() if whole >> 127 else found
+    value = Decimal128.from_bid(bits)
+    text = str(value)
+    if "E" in text:  # 0.00000001, which Decimal and Decimal128 both write 1E-8
+        return Spelled(format(value.to_decimal(), "f"))
+    return Decimal(text)
+
+
+_WIDE = Context(prec=40)
 
 
 class _SpelledEncoder(TypeEncoder):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import bson
 import pytest
+from bson.decimal128 import Decimal128
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -109,3 +111,12 @@ def test_history_keeps_what_the_version_was() -> None:
     old = superseded(patient("p", put=True), moment)
     assert old["_id"] == {"id": "p", "v": 1}
     assert "s" not in old
+
+
+@given(st.integers(-(10**34) + 1, 10**34 - 1), st.integers(-40, 3), st.booleans())
+def test_a_number_is_read_as_the_driver_reads_it(digits: int, exponent: int, negative: bool) -> None:
+    number = Decimal((negative, tuple(map(int, str(abs(digits)))), exponent))
+    stored = Decimal128(number)
+    read = bson.decode(bson.encode({"value": stored}), CODEC_OPTIONS)["value"]
+    text = str(stored)
+    assert getattr(read, "text", str(read)) == (format(stored.to_decimal(), "f") if "E" in text else text)
