@@ -1,4 +1,5 @@
-"""The rules of contained resources: ids, no nesting, every one referenced, every fragment resolved.
+"""The rules of contained resources: ids, no nesting, every one referenced, every fragment resolved, to a type that
+may stand there.
 
 http://hl7.org/fhir/R4/references.html#contained (dom-2, dom-3, dom-4, dom-5, ref-1)
 """
@@ -9,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from resources import codec
+from resources import codec, reference_rules, registry
 from resources.outcome import Issue
 
 Json = dict[str, Any]
@@ -44,6 +45,65 @@ def faults(resource: Json) -> list[Issue]:
             text = f"ref-1: '{fragment[:64]}' is not a contained resource; contained here: {known}"
             issues.append(_issue("invariant", place, text))
     return issues
+
+
+def wrong_types(resource: Json) -> list[Issue]:
+    """References such as `#a` to a contained resource of a type that their element does not allow.
+
+    http://hl7.org/fhir/R4/references.html#contained
+    """
+    contained = resource.get("contained")
+    children = contained if isinstance(contained, list) else []
+    types = {"#": resource["resourceType"]}
+    for child in children:
+        if isinstance(child, dict) and isinstance(child.get("id"), str):
+            types.setdefault(f"#{child['id']}", child.get("resourceType"))
+    roots = [(resource, str(resource["resourceType"]))]
+    roots += [
+        (each, f"{roots[0][1]}.contained[{i}]") for i, each in enumerate(children) if isinstance(each, dict)
+    ]
+    return [
+        issue for root, path in roots for issue in _typed(root, str(root.get("resourceType")), path, types)
+    ]
+
+
+def _typed(value: Json, type_name: str, path: str, types: dict[str, Any]) -> Iterator[Issue]:
+    """Those inside an object of that type."""
+    try:
+        known = registry.json_members(type_name)
+    except KeyError:
+        return
+    for name, member in value.items():
+        element = known.get(name)
+        if element is None or not isinstance(member, dict | list):
+            continue
+        kind = element.json_names[name]
+        for each, place in _each(member, f"{path}.{element.name}"):
+            if kind == "Reference":
+                yield from _target(each, element, place, types)
+            if kind != registry.ANY_RESOURCE:
+                yield from _typed(each, kind, place, types)
+
+
+def _target(reference: Json, element: registry.Element, path: str, types: dict[str, Any]) -> Iterator[Issue]:
+    literal = reference.get("reference")
+    named = types.get(literal) if isinstance(literal, str) else None
+    if (
+        isinstance(named, str)
+        and registry.is_resource(named)
+        and (text := reference_rules.target_fault(str(literal), named, element.targets))
+    ):
+        where = f"{path}.reference"
+        yield Issue(
+            reference_rules.severity(f"{named}/", element.path), "value", f"{where}: {text}", (where,)
+        )
+
+
+def _each(member: Any, path: str) -> Iterator[tuple[Json, str]]:
+    if isinstance(member, dict):
+        yield member, path
+    else:
+        yield from ((each, f"{path}[{i}]") for i, each in enumerate(member) if isinstance(each, dict))
 
 
 def _is_certainly_right(resource: Json, children: list[Any]) -> bool:

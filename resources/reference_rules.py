@@ -1,7 +1,8 @@
 """The forms a `Reference.reference` may have, and the types it may point to.
 
 A relative reference names its type (`Patient/123`, `Patient/123/_history/2`, in Bundles also
-`Patient?identifier=…`), so the type can be checked; absolute URLs, urn:uuid and #fragments do not, and pass.
+`Patient?identifier=…`), and so does an absolute URL of the RESTful form (`http://a.org/fhir/Patient/123`): their type
+can be checked. Other URLs, urn:uuid and #fragments name none, and pass.
 
 http://hl7.org/fhir/R4/references.html#literal
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
@@ -17,8 +19,9 @@ from resources import registry
 from resources.primitives import PATTERNS, shown
 
 _ID = r"[A-Za-z0-9\-.]{1,64}"
-_UNTYPED = r"#\S*|[A-Za-z][A-Za-z0-9+.\-]*:\S+"
+_UNTYPED = r"#\S*|(?!https?:)[A-Za-z][A-Za-z0-9+.\-]*:\S+"
 _RELATIVE = re.compile(rf"^([A-Za-z]+)(?:/({_ID})(?:/_history/{_ID})?|\?\S+)\Z")
+_ABSOLUTE = re.compile(rf"^https?://\S+/([A-Za-z]+)/{_ID}(?:/_history/{_ID})?\Z")
 _TYPE_BASE = "http://hl7.org/fhir/StructureDefinition/"
 _AS_IN_EXAMPLES = frozenset(
     {
@@ -37,27 +40,33 @@ _uri = re.compile(PATTERNS["uri"])
 def pattern(targets: tuple[str, ...]) -> str:
     """A pattern of references that are certainly right for those target types (none: any type)."""
     types = "|".join(targets or sorted(registry.resource_types()))
-    return rf"^(?:(?:{types})(?:/{_ID}(?:/_history/{_ID})?|\?\S+)|{_UNTYPED})\Z"
+    return rf"^(?:(?:https?://\S+/)?(?:{types})/{_ID}(?:/_history/{_ID})?|(?:{types})\?\S+|{_UNTYPED})\Z"
 
 
 def severity(reference: str, element: str) -> str:
     """How bad a wrong target is: a `warning` where the standard's own examples have it at that element path."""
-    named = reference.partition("/")[0]
-    return "warning" if (element, named) in _AS_IN_EXAMPLES else "error"
+    return "warning" if (element, _type_of(reference)) in _AS_IN_EXAMPLES else "error"
 
 
 def fault(reference: str, targets: tuple[str, ...]) -> str | None:
     """What is wrong with a literal reference to one of those types, or None."""
     if not _uri.match(reference):
         return f"{shown(reference)} is not a reference; expected for example '{(targets or ('Patient',))[0]}/123'"
-    found = _RELATIVE.match(reference)
-    named = found[1] if found else reference.partition("/")[0]
-    if named not in registry.resource_types():
-        return None
+    named = _type_of(reference)
+    if named is None:
+        found = _RELATIVE.match(reference)
+        return None if found is None else _no_type(reference, found[1], targets)
+    if text := target_fault(reference, named, targets):
+        return text
+    if not _RELATIVE.match(reference) and not _ABSOLUTE.match(reference):
+        return f"{shown(reference)} holds no id; expected '{named}/' and 1 to 64 of A-Z a-z 0-9 - ."
+    return None
+
+
+def target_fault(reference: str, named: str, targets: tuple[str, ...]) -> str | None:
+    """What is wrong with a reference to a resource of the type `named`, or None."""
     if targets and named not in targets:
         return f"{shown(reference)} points to a {named}; expected {_any_of(targets)}"
-    if found is None:
-        return f"{shown(reference)} holds no id; expected '{named}/' and 1 to 64 of A-Z a-z 0-9 - ."
     return None
 
 
@@ -74,10 +83,26 @@ def type_fault(reference: Mapping[str, Any], targets: tuple[str, ...]) -> str | 
         return None
     if targets and name not in targets:
         return f"the type {name} is not allowed here; expected {_any_of(targets)}"
-    found = _RELATIVE.match(literal) if isinstance(literal, str) else None
-    if found and found[1] in registry.resource_types() and found[1] != name:
+    if isinstance(literal, str) and _type_of(literal) not in {None, name}:
         return f"the type {name} contradicts the reference {shown(literal)}"
     return None
+
+
+def _type_of(reference: str) -> str | None:
+    """The type a literal reference names, whether or not an id follows; None where it names none of R4."""
+    found = _ABSOLUTE.match(reference) or _RELATIVE.match(reference)
+    named = found[1] if found else reference.partition("/")[0]
+    return named if named in registry.resource_types() else None
+
+
+def _no_type(reference: str, named: str, targets: tuple[str, ...]) -> str:
+    near = get_close_matches(named[:64], targets or registry.resource_types(), 1)
+    hint = (
+        f"did you mean '{near[0]}'?"
+        if near
+        else f"expected {_any_of(targets or ('Patient/123', 'another type'))}"
+    )
+    return f"{shown(reference)} names no resource type of R4; {hint}"
 
 
 def _any_of(targets: tuple[str, ...]) -> str:

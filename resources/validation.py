@@ -59,6 +59,8 @@ def _judge(resource: Json, today: dt.date, *, entries: bool, contained: bool = F
         return issues
     if not contained and (examined.fragments or "contained" in resource):
         issues += containment.faults(resource)
+        if examined.fragments and "contained" in resource:
+            issues += containment.wrong_types(resource)
     issues += invariants.violations(resource)
     issues += business_rules.faults(resource, today)
     for i, inner in _objects(resource.get("contained")):

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from resources import containment
+from resources import containment, validation
+from resources.outcome import FHIRError
 
 ORGANIZATION = {"resourceType": "Organization", "id": "o", "name": "Ward"}
 
@@ -86,3 +87,49 @@ def test_the_resources_of_a_bundle_are_not_its_own() -> None:
 @pytest.mark.parametrize("contained", [None, "x", {}, [None, 5, "#x"], [{"id": 5}], [[]]])
 def test_malformed_parts_are_passed_over(contained: Any) -> None:
     containment.faults({"resourceType": "Patient", "contained": contained})
+
+
+def references(reference: str, *contained: dict[str, Any], **members: Any) -> dict[str, Any]:
+    return {
+        "resourceType": "Patient",
+        "managingOrganization": {"reference": reference},
+        "contained": list(contained),
+        **members,
+    }
+
+
+WARD = {"resourceType": "Organization", "id": "a", "name": "x"}
+PRACTITIONER = {"resourceType": "Practitioner", "id": "b"}
+
+
+def test_a_contained_resource_is_of_a_type_that_may_stand_there() -> None:
+    right = references(
+        "#a", WARD, PRACTITIONER, generalPractitioner=[{"reference": "#b"}, {"reference": "#a"}]
+    )
+    assert validation.check(right) is not None
+    wrong = references("#b", WARD, PRACTITIONER, generalPractitioner=[{"reference": "#a"}])
+    (issue,) = containment.wrong_types(wrong)
+    assert issue.expression == ("Patient.managingOrganization.reference",)
+    assert issue.code == "value"
+    assert "'#b' points to a Practitioner; expected Organization" in issue.diagnostics
+    with pytest.raises(FHIRError) as refusal:
+        validation.check(wrong)
+    assert refusal.value.status == 400
+
+
+def test_references_inside_contained_resources_and_back_count_too() -> None:
+    inside = {"resourceType": "Organization", "id": "a", "partOf": {"reference": "#"}}
+    issues = containment.wrong_types(
+        references("#a", inside, PRACTITIONER, generalPractitioner=[{"reference": "#b"}])
+    )
+    assert [issue.expression for issue in issues] == [("Patient.contained[0].partOf.reference",)]
+    assert "points to a Patient" in issues[0].diagnostics
+    back = {"resourceType": "Provenance", "id": "a", "target": [{"reference": "#"}]}
+    assert containment.wrong_types({"resourceType": "Patient", "contained": [back]}) == []
+
+
+@pytest.mark.parametrize(
+    "contained", [5, [None, 5, {}], [{"id": 5}], [{"resourceType": 7, "id": "a"}], [{"id": "a"}]]
+)
+def test_what_is_malformed_is_for_others_to_name(contained: Any) -> None:
+    assert containment.wrong_types({**references("#a"), "contained": contained}) == []
