@@ -41,8 +41,8 @@ async def test_references_between_entries_are_rewritten_everywhere(client: httpx
     )
     told = observation(
         text={"status": "generated", "div": narrative},
-        contained=[{"resourceType": "Provenance", "id": "p", "target": [{"reference": PATIENT_URN}],
-                    "recorded": "2026-01-01T00:00:00Z", "agent": [{"who": {"reference": "#"}}]}],
+        contained=[{"resourceType": "Provenance", "id": "p", "target": [{"reference": PATIENT_URN}, {"reference": "#"}],
+                    "recorded": "2026-01-01T00:00:00Z", "agent": [{"who": {"display": "x"}}]}],
         extension=[
             {"url": "http://example.org/who", "valueReference": {"reference": PATIENT_URN}},
             {"url": "http://example.org/uri", "valueUri": PATIENT_URN},
@@ -360,7 +360,11 @@ async def test_a_conditional_create_beside_its_like_is_refused(client: httpx.Asy
 
 async def test_json_patches_refer_to_other_entries(client: httpx.AsyncClient) -> None:
     await client.put("Patient/jp", json={"resourceType": "Patient", "id": "jp"})
-    known = {"resourceType": "Patient", "id": "known-jp", "identifier": [{"system": "urn:x", "value": "known-jp"}]}
+    known = {
+        "resourceType": "Patient",
+        "id": "known-jp",
+        "identifier": [{"system": "urn:x", "value": "known-jp"}],
+    }
     await client.put("Patient/known-jp", json=known)
     links = [{"other": {"reference": reference}, "type": "seealso"}
              for reference in (PATIENT_URN, "Patient?identifier=urn:x|known-jp")]  # fmt: skip
@@ -454,12 +458,16 @@ async def test_warnings_reach_who_asks_for_outcomes(client: httpx.AsyncClient) -
     for kind in ("transaction", "batch"):
         asked = {**bundle(entry("POST", "Patient", odd)), "type": kind}
         answer = (await client.post("", json=asked, headers=prefer)).json()["entry"][0]
-        told = [issue["expression"] for issue in answer["response"]["outcome"]["issue"] if "expression" in issue]
+        told = [
+            issue["expression"] for issue in answer["response"]["outcome"]["issue"] if "expression" in issue
+        ]
         assert ["Patient.address[0].postalCode"] in told
 
 
 async def test_an_entry_without_request_is_named(client: httpx.AsyncClient) -> None:
-    asked = bundle(entry("POST", "Patient", {"resourceType": "Patient"}), {"resource": {"resourceType": "Patient"}})
+    asked = bundle(
+        entry("POST", "Patient", {"resourceType": "Patient"}), {"resource": {"resourceType": "Patient"}}
+    )
     response = await client.post("", json=asked)
     assert response.status_code == 400
     assert response.json()["issue"][0]["expression"] == ["Bundle.entry[1]"]
