@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from fhir_server.commands.explain import explain
@@ -22,8 +25,20 @@ app.command()(explain)
 app.command()(indexes)
 
 
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"fhir-server {version('fhir-server')}")
+        raise typer.Exit
+
+
 @app.callback()
-def _commands() -> None:
+def _commands(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", help="Say which version this is.", callback=_tell_version, is_eager=True),
+    ] = False,
+) -> None:
     """A FHIR R4 server on MongoDB."""
 
 

@@ -30,13 +30,14 @@ from fhir_server.commands.load_piece import Failure, Outcome
 from fhir_server.commands.load_pool import Pool, PoolError
 from fhir_server.commands.load_report import Report
 from fhir_server.commands.serve import fail, read_settings
-from fhir_server.settings import Settings
+from fhir_server.settings import PREFIX, Settings
 from fhir_server.store.mongod import EmbeddedMongod
 from fhir_server.store.mongod_binary import MongodError
 from fhir_server.store.mongod_folder import running_uri
 from importers.files import Refused, Skipped, Source, sources
 from importers.ndjson import Reader
 
+ENVIRONMENT = f"{PREFIX}LOAD_"
 WORTH_A_WORKER = 512 * 1024
 """Bytes to load for which one more process is started: it takes about a second"""
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -54,10 +55,20 @@ def load(  # noqa: PLR0917  they are options, given by name
         ),
     ],
     workers: Annotated[
-        int | None, typer.Option(min=1, max=64, help="Processes; default: one for each core.")
+        int | None,
+        typer.Option(
+            min=1, max=64, envvar=ENVIRONMENT + "WORKERS", help="Processes; default: one for each core."
+        ),
     ] = None,
-    again: Annotated[bool, typer.Option("--again", help="Load also what was loaded before.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only validate; no database is needed.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", envvar=ENVIRONMENT + "AGAIN", help="Load also what was loaded before.")
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", envvar=ENVIRONMENT + "DRY_RUN", help="Only validate; no database is needed."
+        ),
+    ] = False,
     data_dir: Annotated[Path | None, typer.Option(help="Folder of the embedded MongoDB.")] = None,
     mongodb_uri: Annotated[
         str | None, typer.Option(help="A replica set or sharded cluster instead of the embedded MongoDB.")
