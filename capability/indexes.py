@@ -57,7 +57,7 @@ class Index:
     def name(self) -> str:
         return "+".join(self.parts)
 
-    @property
+    @cached_property
     def parameters(self) -> tuple[str, ...]:
         return tuple(each.removesuffix(LITERAL) for each in self.parts)
 
@@ -68,7 +68,7 @@ class Index:
         asked = "&".join(_asked(self._parameter(each.removesuffix(LITERAL)), each) for each in self.parts)
         return f"{self.resource_type}?{asked}{order}"
 
-    @property
+    @cached_property
     def date(self) -> str | None:
         """The date in whose order it gives what is found by exact values of the others."""
         *others, last = (self._parameter(each) for each in self.parameters)
