@@ -30,6 +30,8 @@ _SUMMARIES = {
     "read": "The current version of a resource",
     "history-instance": "Versions of a resource, newest first",
     "vread": "One version of a resource",
+    "$reindex": "Make the search values of stored resources anew",
+    "$reindex-status": "How far the reindex is",
 }
 
 _READ = (200, 400, 404, 406, 503)
@@ -49,6 +51,8 @@ _STATUSES = {
     "read": (*_READ, 304, 410),
     "history-instance": _READ,
     "vread": (*_READ, 304, 410),
+    "$reindex": (202, 400, 406, 413, 415, 503),
+    "$reindex-status": (200, 400, 406, 503),
 }
 
 _READ_PARAMETERS = ("_format", "_pretty", "_summary", "_elements", "If-None-Match", "If-Modified-Since")
@@ -83,6 +87,8 @@ _PARAMETERS: dict[str, tuple[str, ...]] = {
     "read": _READ_PARAMETERS,
     "history-instance": _HISTORY_PARAMETERS,
     "vread": _READ_PARAMETERS,
+    "$reindex": ("_format", "_pretty"),
+    "$reindex-status": ("_format", "_pretty"),
 }
 
 _BUNDLES = frozenset(
@@ -136,7 +142,7 @@ def _operation(route: Route, path: str) -> Json:
     binary = path.startswith("/Binary")
     operation: Json = {
         "operationId": _name(route, path),
-        "summary": _SUMMARIES[route.interaction],
+        "summary": _SUMMARIES[_asked(route)],
         "tags": [_tag(path)],
         "parameters": _path_parameters(path, changed=route.interaction in CHANGES)
         + _parameters(route, binary=binary),
@@ -147,8 +153,13 @@ def _operation(route: Route, path: str) -> Json:
     return operation
 
 
+def _asked(route: Route) -> str:
+    """The interaction, or the operation with its `$`."""
+    return route.path.lstrip("/") if route.interaction == "operation" else route.interaction
+
+
 def _name(route: Route, path: str) -> str:
-    parts = [route.interaction, *(["conditional"] if route.conditional else [])]
+    parts = [_asked(route).lstrip("$"), *(["conditional"] if route.conditional else [])]
     parts += ["compartment"] if "{compartment}" in path else []
     parts += ["post"] if path.endswith("_search") else []
     parts += ["Binary"] if path.startswith("/Binary") else []
@@ -169,7 +180,7 @@ def _path_parameters(path: str, *, changed: bool = False) -> list[Json]:
 
 
 def _parameters(route: Route, *, binary: bool) -> list[Json]:
-    names = list(_PARAMETERS[route.interaction])
+    names = list(_PARAMETERS[_asked(route)])
     if route.conditional:
         names = [name for name in names if name not in {"If-Match", "If-None-Match"}]
     if route.conditional or (route.interaction in _SEARCHES and route.method == "GET"):
@@ -180,7 +191,7 @@ def _parameters(route: Route, *, binary: bool) -> list[Json]:
 
 
 def _responses(route: Route, path: str) -> Json:
-    statuses = set(_STATUSES[route.interaction])
+    statuses = set(_STATUSES[_asked(route)])
     if route.method == "POST" and route.interaction in _SEARCHES:
         statuses |= {413, 415}
     return {str(status): _response(route, path, status) for status in sorted(statuses)}

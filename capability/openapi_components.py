@@ -21,6 +21,7 @@ _DATE = r"[0-9]{4}(-[0-9]{2}(-[0-9]{2}(T[0-9:.]+(Z|[+-][0-9]{2}:[0-9]{2}))?)?)?"
 DESCRIPTIONS = {
     200: "Done",
     201: "Stored as a new resource",
+    202: "Begun, and going on",
     204: "Done, and there is nothing to answer",
     304: "What the client has is still current",
     400: "The request is malformed, or the resource breaks its definition",

@@ -78,7 +78,7 @@ def capability_statement(
     http://hl7.org/fhir/R4/capabilitystatement.html
     """
     policy = ["literal", "logical", *(["enforced"] if referential_integrity else [])]
-    settings = _Settings(conditional_delete, update_create, policy)
+    settings = _Settings(conditional_delete, update_create, policy, base_url)
     rest: Json = {
         "mode": "server",
         "security": {"cors": cors, "description": security},
@@ -88,7 +88,7 @@ def capability_statement(
     }
     rest["compartment"] = [_COMPARTMENTS + each[0].lower() + each[1:] for each in table.compartments]
     if operations := table.operations_of(None):
-        rest["operation"] = _operations(operations)
+        rest["operation"] = _operations(operations, base_url)
     return {
         "resourceType": "CapabilityStatement",
         "url": f"{base_url}/metadata",
@@ -115,6 +115,7 @@ class _Settings:
     conditional_delete: str
     update_create: bool
     reference_policy: list[str]
+    base_url: str
 
 
 def _resource(table: Capability, name: str, settings: _Settings) -> Json:
@@ -136,7 +137,7 @@ def _resource(table: Capability, name: str, settings: _Settings) -> Json:
         "searchParam": [_parameter(each) for each in table.search_parameters(name)],
     }
     if operations := table.operations_of(name):
-        entry["operation"] = _operations(operations)
+        entry["operation"] = _operations(operations, settings.base_url)
     return {key: value for key, value in entry.items() if value != []}
 
 
@@ -152,5 +153,11 @@ def _control_parameters() -> list[Json]:
     return [{"name": name, "type": kind, "documentation": text} for name, kind, text in CONTROL_PARAMETERS]
 
 
-def _operations(operations: tuple[Operation, ...]) -> list[Json]:
-    return [{"name": each.name, "definition": each.definition} for each in operations]
+def _operations(operations: tuple[Operation, ...], base_url: str) -> list[Json]:
+    return [
+        {
+            "name": each.name,
+            "definition": base_url + each.definition if each.definition.startswith("/") else each.definition,
+        }
+        for each in operations
+    ]

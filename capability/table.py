@@ -44,7 +44,9 @@ TYPE_INTERACTIONS = frozenset(
 CHANGES = frozenset({"update", "patch", "delete"})
 """Interactions with what is there already."""
 
-SYSTEM_INTERACTIONS = frozenset({"capabilities", "transaction", "batch", "history-system", "search-system"})
+SYSTEM_INTERACTIONS = frozenset(
+    {"capabilities", "transaction", "batch", "history-system", "search-system", "operation"}
+)
 
 _NARROWED = {"AuditEvent": TYPE_INTERACTIONS - CHANGES}
 """Types that take fewer: what is written down about accesses stays as it is."""
@@ -72,6 +74,8 @@ ROUTES = (
     Route("batch", "POST", ""),
     Route("history-system", "GET", "/_history"),
     Route("search-system", "GET", ""),
+    Route("operation", "POST", "/$reindex"),
+    Route("operation", "GET", "/$reindex-status"),
     Route("search-system", "POST", "/_search"),
     Route("search-type", "GET", "/{type}"),
     Route("create", "POST", "/{type}"),
@@ -95,7 +99,7 @@ ROUTES = (
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation: `name` without `$`, `definition` its canonical URL, and the levels it is invoked at.
+    """One operation: `name` without `$`, `definition` its canonical URL (one that begins with / is below the base), and the levels it is invoked at.
 
     http://hl7.org/fhir/R4/operations.html
     """
@@ -224,7 +228,12 @@ def _searchable(parameters: Mapping[str, SearchParameter]) -> tuple[SearchParame
     return tuple(p for p in possible if p.type in SEARCHABLE_TYPES)
 
 
-TABLE = Capability(types=tuple(sorted(registry.resource_types())))
+OPERATIONS = (
+    Operation("reindex", "/OperationDefinition/reindex", None, system=True),
+    Operation("reindex-status", "/OperationDefinition/reindex-status", None, system=True),
+)
+
+TABLE = Capability(types=tuple(sorted(registry.resource_types())), operations=OPERATIONS)
 """All types of R4. Parameters is among them though R4 gives it no end-point of its own: whoever keeps examples, test
 data or prepared calls here has somewhere to put them. http://hl7.org/fhir/R4/parameters.html
 """

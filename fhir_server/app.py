@@ -23,6 +23,9 @@ from capability.table import SYSTEM_INTERACTIONS, TABLE, TYPE_INTERACTIONS
 from fhir_server.audit.event import Source
 from fhir_server.audit.writer import AuditWriter
 from fhir_server.context import Context
+from fhir_server.interactions import own_parameters
+from fhir_server.interactions.own_parameters import OwnParameters
+from fhir_server.operations.reindex_job import work_when_asked
 from fhir_server.rest.access_log import AccessLog
 from fhir_server.rest.docs_page import docs_route
 from fhir_server.rest.endpoint import FhirEndpoint
@@ -30,6 +33,7 @@ from fhir_server.rest.health import health_routes
 from fhir_server.rest.metrics import Metrics, metrics_route
 from fhir_server.search.site import Site
 from fhir_server.settings import Settings
+from fhir_server.store import search_format
 from fhir_server.store.store import Store
 from resources.outcome import FHIRError
 
@@ -74,8 +78,12 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        endpoint.serve(await open_context(settings, store))
+        ctx = await open_context(settings, store)
+        endpoint.serve(ctx)
+        reindexing = asyncio.create_task(work_when_asked(ctx))
         yield
+        reindexing.cancel()
+        await asyncio.gather(reindexing, return_exceptions=True)
         access_log.flush()
         await store.close()
 
@@ -101,16 +109,26 @@ def open_store(settings: Settings) -> Store:
     return Store(client, settings.mongodb_database, search_seconds=settings.search_timeout_seconds)
 
 
-async def open_context(settings: Settings, store: Store) -> Context:
-    """What interactions are given; waits for MongoDB, and ends the process when it does not come."""
+async def open_context(settings: Settings, store: Store, *, any_format: bool = False) -> Context:
+    """What interactions are given; waits for MongoDB, and ends the process when it does not come, or (unless
+    `any_format`) when what is stored there was indexed in another way than this release does.
+    """
+    secret = await _prepared(store)
+    difference = None if any_format else search_format.difference(await search_format.stored(store))
+    if difference is not None:
+        log.error("gave_up", reason=difference)
+        raise SystemExit(3)
     site = Site(settings.base_url, settings.default_timezone)
+    parameters = OwnParameters(store, site)
+    site = await parameters.newest()
     source = Source(f"fhir-server {version('fhir-server')} on {socket.gethostname()}", settings.base_url)
     return Context(
         settings=settings,
         store=store,
         audit=AuditWriter(store, source, site),
         site=site,
-        secret=await _prepared(store),
+        parameters=parameters,
+        secret=secret,
     )
 
 
@@ -119,6 +137,7 @@ async def _prepared(store: Store) -> bytes:
     while time.monotonic() < until:
         try:
             await store.prepare()
+            await own_parameters.prepare(store)
             return await store.secret(secrets.token_bytes(32))
         except FHIRError as fault:
             log.warning("waiting_for_mongodb", pid=os.getpid(), reason=str(fault))

@@ -10,6 +10,7 @@ import typer
 from fhir_server.commands.explain import explain
 from fhir_server.commands.indexes import indexes
 from fhir_server.commands.load import load
+from fhir_server.commands.reindex import reindex
 from fhir_server.commands.serve import serve
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ app.command()(serve)
 app.command()(load)
 app.command()(explain)
 app.command()(indexes)
+app.command()(reindex)
 
 
 def _tell_version(wanted: bool) -> None:

@@ -7,7 +7,7 @@ The core knows no HTTP: `rest` makes a `FhirRequest` of an HTTP request, `system
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -77,6 +77,8 @@ class FhirRequest:
     key: str | None = None
     """What is marked as done under this key, with the writes it made, is not done again"""
 
+    operation: str | None = None
+    """Without `$`, where the interaction is `operation`"""
     path: str = ""
     """What was asked for, while it is not known which interaction that is"""
 
@@ -123,6 +125,18 @@ class Result:
         return f"{self.resource_type}/{self.id}/_history/{self.version}"
 
 
+class Parameters(Protocol):
+    """The search parameters as they are now; `fhir_server.interactions.own_parameters` knows them."""
+
+    async def recent(self) -> Site:
+        """As they were at most a second ago."""
+
+    async def newest(self) -> Site: ...
+
+    def forget(self) -> None:
+        """They may have been changed."""
+
+
 class Audit(Protocol):
     """Leaves an AuditEvent of each interaction; `fhir_server.audit.writer` does it."""
 
@@ -141,9 +155,14 @@ class Context:
     store: Store
     audit: Audit
     site: Site
-    """Base URL and time zone"""
+    """Base URL, time zone and search parameters"""
+    parameters: Parameters
     secret: bytes
     """Signs paging cursors; the same in every worker"""
+
+    def at(self, site: Site) -> Context:
+        """The same with the search parameters of this site."""
+        return self if site is self.site else replace(self, site=site)
 
     @property
     def base_url(self) -> str:

@@ -104,6 +104,10 @@ class Settings(BaseSettings):
         default=ZoneInfo("UTC"), description="Time zone (IANA name) of dates in searches that carry none."
     )
 
+    reindex_per_second: int = Field(
+        default=2000, ge=1, le=1_000_000, description="Most resources that a reindex looks at in one second."
+    )
+
     max_body_bytes: Bytes = Field(
         default=64 * 1024 * 1024, description="Largest request body as sent; more is 413."
     )

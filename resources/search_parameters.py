@@ -72,6 +72,7 @@ def us_core_parameters() -> tuple[SearchParameter, ...]:
     return tuple(_parse(row) for row in definitions.read("us_core_search_parameters"))
 
 
+_PIECE = re.compile(r"'(?:[^'\\]|\\.)*'|`[^`]*`|\s*\|\s*|[()]|.", re.DOTALL)
 _EXTENSION = re.compile(r"\.extension\('[^']+'\)$")
 """Means the extension's value: the extension itself has nothing to search."""
 
@@ -80,10 +81,23 @@ _OWNER = re.compile(r"\(?([A-Z][A-Za-z]+)\b")
 
 def alternatives(parameter: SearchParameter, resource_type: str) -> Iterator[str]:
     """The parts of a union that speak of the type: `(Group.x as T)` and `Resource.y`, but not `Groups.z`."""
-    for part in parameter.expression.split(" | ") if parameter.expression else ():
+    for part in _union(parameter.expression or ""):
         match = _OWNER.match(part)
         if match is None or match[1] in {resource_type, "Resource", "DomainResource"}:
             yield f"{part}.value" if _EXTENSION.search(part) else part
+
+
+@cache
+def _union(expression: str) -> tuple[str, ...]:
+    """The parts between the bars that stand in no parentheses and no text."""
+    parts, depth = [""], 0
+    for piece in _PIECE.findall(expression):
+        depth += {"(": 1, ")": -1}.get(piece, 0)
+        if piece.strip() == "|" and not depth:
+            parts.append("")
+        else:
+            parts[-1] += piece
+    return tuple(part.strip() for part in parts if part.strip())
 
 
 @cache

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 SEARCHES = {"search-type", "search-system"}
 METHODS = {"search-type": "GET", "create": "POST", "update": "PUT", "patch": "PATCH", "delete": "DELETE"}
 
+ASKING = {"reindex-status"}
+"""Operations that change nothing"""
+
 
 class AuditWriter:
     """Makes AuditEvents and brings them into the store."""
@@ -80,6 +83,10 @@ def asked(request: FhirRequest, base_url: str) -> str | None:
     """Method and URL of a request that carries criteria; None for one that names its resource by id."""
     if not request.interaction:
         return f"{base_url}/{request.path}"
+    if request.operation is not None:
+        query = f"?{urlencode(request.query)}" if request.query else ""
+        method = "GET" if request.operation in ASKING else "POST"
+        return f"{method} {base_url}/${request.operation}{query}"
     if not request.query and request.if_none_exist is None and request.interaction not in SEARCHES:
         return None
     what = request.resource_type or ("*" if request.compartment else None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fhir_server.context import Context, FhirRequest, Result
+from fhir_server.interactions import built_in
 from fhir_server.interactions.preconditions import check_if_match, criteria_of, matches
 from fhir_server.interactions.write import existing, stage_deletion
 from resources.outcome import information
@@ -28,6 +29,7 @@ async def delete(ctx: Context, request: FhirRequest, unit: Unit) -> Result:
         return existing(request.resource_type, current, 204)
     check_if_match(request, current)
     if current is None:
+        built_in.refuse_change(request.resource_type, request.id)
         return Result(204, resource_type=request.resource_type, changed=False)
     return stage_deletion(ctx, unit, request.resource_type, current)
 

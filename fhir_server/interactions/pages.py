@@ -5,7 +5,8 @@ http://hl7.org/fhir/R4/search.html#sort
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
 
 from fhir_server.interactions.asking import bounded
 from fhir_server.search import sort
@@ -16,8 +17,14 @@ if TYPE_CHECKING:
     from fhir_server.store.unit import Unit
 
 
-async def documents(unit: Unit, page: Plan, projection: Document | None) -> list[Document]:
-    """What the plan finds: the page and, if there is more, one document more.
+Find = Callable[..., Awaitable[list[Any]]]
+"""What finds documents, as `Unit.find` does"""
+
+
+async def documents(
+    unit: Unit, page: Plan, projection: Document | None, find: Find | None = None
+) -> list[Document]:
+    """What the plan finds: the page and, if there is more, one document more. `find` looks elsewhere than the unit.
 
     FHIRError 413 where too many match to be sorted by something that no index has, 503 where it takes too long.
     """
@@ -25,8 +32,8 @@ async def documents(unit: Unit, page: Plan, projection: Document | None) -> list
         return []
     with bounded(unit, f"to look for {described(page)}") as milliseconds:
         if page.sorted_here:
-            return await _sorted_here(unit, page, projection, milliseconds)
-        return await _along_index(unit, page, projection, milliseconds)
+            return await _sorted_here(find or unit.find, page, projection, milliseconds)
+        return await _along_index(find or unit.find, page, projection, milliseconds)
 
 
 def described(page: Plan) -> str:
@@ -37,11 +44,11 @@ def described(page: Plan) -> str:
 
 
 async def _along_index(
-    unit: Unit, page: Plan, projection: Document | None, milliseconds: int
+    find: Find, page: Plan, projection: Document | None, milliseconds: int
 ) -> list[Document]:
     found: list[Document] = []
     for filter_, order in ((page.filter, page.sort), *page.more):
-        found += await unit.find(
+        found += await find(
             page.search.resource_type,
             filter_,
             sort=order,
@@ -62,14 +69,14 @@ def _with_order(page: Plan, projection: Document | None) -> Document | None:
 
 
 async def _sorted_here(
-    unit: Unit, page: Plan, projection: Document | None, milliseconds: int
+    find: Find, page: Plan, projection: Document | None, milliseconds: int
 ) -> list[Document]:
     """Two round trips: the keys of all matches, then the documents of the page.
 
     One that is no longer there, or no longer matches, leaves its place to the one that was read in excess.
     """
     name = page.search.resource_type
-    matches = await unit.find(
+    matches = await find(
         name,
         page.criteria,
         projection=sort.fields(page.search),
@@ -87,6 +94,6 @@ async def _sorted_here(
         limit=page.limit,
     )
     filter_ = {"$and": [page.criteria, {"_id": {"$in": [key[-1] for key in keys]}}]}
-    found = await unit.find(name, filter_, projection=projection, max_time_ms=milliseconds)
+    found = await find(name, filter_, projection=projection, max_time_ms=milliseconds)
     by_id = {document["_id"]: document for document in found}
     return [{**by_id[key[-1]], "k": key} for key in keys if key[-1] in by_id]

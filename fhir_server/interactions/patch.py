@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fhir_server.context import Context, FhirRequest, Result
+from fhir_server.interactions import built_in
 from fhir_server.interactions.preconditions import check_if_match, criteria_of, matches
 from fhir_server.interactions.write import existing, stage_version, unchanged
 from fhir_server.store.documents import instant
@@ -51,6 +52,7 @@ async def _current(ctx: Context, request: FhirRequest, unit: Unit) -> Document:
     assert request.id is not None
     current = await unit.current(request.resource_type, request.id)
     if current is None:
+        built_in.refuse_change(request.resource_type, request.id)
         raise not_found(request.resource_type, request.id)
     if "deleted" in current:
         raise gone(request.resource_type, request.id, current["v"], instant(current["t"]))

@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from fhir_server.context import Context, FhirRequest
+from fhir_server.interactions import indexed
 from fhir_server.interactions.asking import planned
 from fhir_server.interactions.etags import ANY
 from fhir_server.interactions.pairs import pairs
@@ -87,6 +88,7 @@ async def matches(
     http://hl7.org/fhir/R4/http.html#ccreate
     """
     search = criteria_search(ctx, resource_type, criteria)
+    await indexed.check(ctx, unit, search)
     joined = await planned(unit, joins.conditions(search.joins, ctx.site, everything))
     found = await unit.find(resource_type, query.filter_of(search, ctx.site, joined=joined), limit=most + 1)
     if len(found) > most:

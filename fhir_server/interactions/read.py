@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from fhir_server.context import Context, FhirRequest, Result
+from fhir_server.interactions import built_in
 from fhir_server.interactions.etags import ANY
 from fhir_server.interactions.write import existing
 from fhir_server.store.documents import instant
@@ -21,6 +22,8 @@ async def read(ctx: Context, request: FhirRequest, unit: Unit) -> Result:
     assert request.resource_type is not None
     assert request.id is not None
     current = await unit.current(request.resource_type, request.id)
+    if current is None or "deleted" in current:
+        current = built_in.definition(request.resource_type, request.id) or current
     if current is None:
         raise not_found(request.resource_type, request.id)
     if "deleted" in current:

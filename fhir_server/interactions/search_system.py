@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from capability.table import TABLE
 from fhir_server.context import Context, FhirRequest, Result
+from fhir_server.interactions import indexed
 from fhir_server.interactions.asking import bounded, planned, together
 from fhir_server.interactions.search_type import compartment_patients
 from fhir_server.search import across, include
@@ -39,6 +40,8 @@ async def search_system(
     start = across.position(search, ctx.site, ctx.secret)
     stored = set(await unit.store.stored_types())
     search = search.only(stored)
+    for each in search.searches.values():
+        await indexed.check(ctx, unit, each)
     criteria = await planned(unit, across.criteria(search, ctx.site, access))
     total = await _total(unit, criteria) if search.wants_total else None
     found = [] if search.whole.only_total else await planned(unit, across.documents(search, criteria, start))
@@ -55,7 +58,5 @@ def _possible(request: FhirRequest) -> tuple[str, ...]:
 
 async def _total(unit: Unit, criteria: dict[str, Condition]) -> int:
     with bounded(unit, "to count what is there of all types") as milliseconds:
-        counts = (
-            unit.count(each, filter_, max_time_ms=milliseconds) for each, filter_ in criteria.items()
-        )
+        counts = (unit.count(each, filter_, max_time_ms=milliseconds) for each, filter_ in criteria.items())
         return sum(await together(*counts))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fhir_server.context import Context, FhirRequest, Result
-from fhir_server.interactions import pages
+from fhir_server.interactions import built_in, indexed, pages
 from fhir_server.interactions.asking import bounded, planned
 from fhir_server.search import clauses, include, joins
 from fhir_server.search.ask import Access, everything
@@ -35,9 +36,10 @@ async def search_type(ctx: Context, request: FhirRequest, unit: Unit, access: Ac
         max_count=ctx.settings.max_count,
     )
     search = replace(search, compartment=request.compartment)
+    await indexed.check(ctx, unit, search)
     joined = await planned(unit, joins.conditions(search.joins, ctx.site, access))
     page = plan(search, ctx.site, ctx.secret, extra=access(search.resource_type), joined=joined)
-    documents, total = await asyncio.gather(_page(unit, page), _total(unit, page))
+    documents, total = await asyncio.gather(_page(ctx, unit, page), _total(ctx, unit, page))
     included = await _included(unit, page, documents, access)
     bundle = searchset(page, documents, ctx.site, ctx.secret, total=total, included=included)
     return Result(200, bundle, changed=False, patients=compartment_patients(request))
@@ -50,15 +52,18 @@ def compartment_patients(request: FhirRequest) -> tuple[str, ...]:
     return ("/".join(request.compartment),)
 
 
-async def _page(unit: Unit, page: Plan) -> list[Document]:
+async def _page(ctx: Context, unit: Unit, page: Plan) -> list[Document]:
     projection = None if include.needs_search_values(page.search.includes) else {"s": 0}
-    return await pages.documents(unit, page, projection)
+    find = partial(built_in.find, ctx, unit) if page.search.resource_type == built_in.TYPE else None
+    return await pages.documents(unit, page, projection, find)
 
 
-async def _total(unit: Unit, page: Plan) -> int | None:
+async def _total(ctx: Context, unit: Unit, page: Plan) -> int | None:
     if not page.wants_total:
         return None
     with bounded(unit, f"to count {pages.described(page)}") as milliseconds:
+        if page.search.resource_type == built_in.TYPE:
+            return await built_in.count(ctx, unit, page.criteria, max_time_ms=milliseconds)
         return await unit.count(page.search.resource_type, page.criteria, max_time_ms=milliseconds)
 
 

@@ -8,10 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from fhir_server.context import Context, FhirRequest, Result
-from fhir_server.interactions import integrity
-from fhir_server.search.index import search_document
+from fhir_server.interactions import built_in, integrity, own_parameters
+from fhir_server.search.index import GENERATION, search_document
 from fhir_server.store.documents import Document, document, now, stamped, tombstone
 from resources import codec, validation
+from resources.custom_parameter import own_parameters as own_parameters_of
 from resources.outcome import bad_request
 from resources.patients import patients_of
 
@@ -48,10 +49,10 @@ def stage_version(
     whole = stamped(resource, logical_id, version, moment)
     if ctx.settings.referential_integrity:
         unit.expect(partial(integrity.check_targets, unit, whole, ctx.base_url))
-    values = search_document(whole, ctx.site)
-    if ctx.settings.referential_integrity:
-        values[integrity.ALL] = integrity.all_targets(whole, ctx.base_url)
-    stored = document(whole, values, moment)
+    if whole["resourceType"] == "SearchParameter":
+        built_in.check_identity(whole, logical_id)
+        unit.expect(partial(own_parameters.register, unit, logical_id, own_parameters_of(whole)))
+    stored = document(whole, search_values(ctx, whole), moment)
     if put and previous is None:
         stored["put"] = True
     unit.stage(whole["resourceType"], stored, previous)
@@ -66,10 +67,21 @@ def stage_version(
     )
 
 
+def search_values(ctx: Context, whole: Json) -> Document:
+    """What a stored resource is found by, and by which generation of parameters that was made."""
+    values = search_document(whole, ctx.site)
+    values[GENERATION] = ctx.site.generation
+    if ctx.settings.referential_integrity:
+        values[integrity.ALL] = integrity.all_targets(whole, ctx.base_url)
+    return values
+
+
 def stage_deletion(ctx: Context, unit: Unit, resource_type: str, current: Document) -> Result:
     """Stages the version that says that a resource is deleted."""
     if ctx.settings.referential_integrity:
         unit.expect(partial(integrity.check_unreferenced, unit, resource_type, current["_id"]))
+    if resource_type == "SearchParameter":
+        unit.expect(partial(own_parameters.register, unit, current["_id"], ()))
     moment = after(current)
     version = current["v"] + 1
     unit.stage(resource_type, tombstone(current["_id"], version, moment), current)

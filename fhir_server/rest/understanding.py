@@ -13,7 +13,7 @@ from fhir_server.interactions.pairs import pairs
 from fhir_server.rest import binary, headers, negotiation
 from fhir_server.rest.exchange import HttpRequest, Receive, Scope, body
 from fhir_server.system.routing import Target, route
-from resources import codec
+from resources import codec, validation
 from resources.outcome import bad_request
 
 LARGE = 512 * 1024
@@ -46,7 +46,7 @@ async def understood(
     target = _target(http)
     request.interaction = target.interaction
     request.resource_type, request.id, request.version_id = target.resource_type, target.id, target.version_id
-    request.compartment = target.compartment
+    request.compartment, request.operation = target.compartment, target.operation
     if http.method == "POST" and request.interaction in subset.SEARCHES:
         request.form = ()
     query = pairs(scope["query_string"].decode("latin-1"))
@@ -61,6 +61,8 @@ async def understood(
             await asyncio.to_thread(_put_body, request, http, raw)
         else:
             _put_body(request, http, raw)
+    elif request.interaction == "operation":
+        await _put_parameters(ctx, http, request, scope, receive)
     elif http.method == "POST":
         negotiation.check_form(http.headers.get("content-type"))
         raw = await _inflated(ctx, http, scope, receive)
@@ -108,6 +110,20 @@ def _read_headers(request: FhirRequest, given: dict[str, str]) -> None:
         request.if_none_exist = given["if-none-exist"]
 
 
+async def _put_parameters(
+    ctx: Context, http: HttpRequest, request: FhirRequest, scope: Scope, receive: Receive
+) -> None:
+    """http://hl7.org/fhir/R4/operations.html#request: Parameters in the body, or all of them in the URL"""
+    raw = await _inflated(ctx, http, scope, receive) if http.method == "POST" else b""
+    if not raw:
+        return
+    negotiation.check_resource(http.headers.get("content-type"))
+    request.resource = codec.decode(raw)
+    if request.resource.get("resourceType") != "Parameters":
+        raise bad_request("A Parameters resource was expected in the body", "Parameters")
+    validation.check(request.resource)
+
+
 def _put_body(request: FhirRequest, http: HttpRequest, raw: bytes) -> None:
     content_type = http.headers.get("content-type")
     if request.interaction == "patch":
@@ -143,7 +159,5 @@ def _patch_document(content_type: str | None, raw: bytes) -> Any:
     negotiation.check_patch(content_type)
     parameters = codec.decode(raw)
     if parameters.get("resourceType") != "Parameters":
-        raise bad_request(
-            f"A FHIRPath Patch is a Parameters resource. Expected: {PATCH_TYPES}", "Parameters"
-        )
+        raise bad_request(f"A FHIRPath Patch is a Parameters resource. Expected: {PATCH_TYPES}", "Parameters")
     return parameters

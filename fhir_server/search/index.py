@@ -46,6 +46,9 @@ _INDEXES: dict[str, Index] = {
 _FIELDS_OF_THEIR_OWN = frozenset({"_id", "_lastUpdated"})
 """Parameters answered by the stored document's `_id` and `t`."""
 
+GENERATION = "_g"
+"""Beside the search values of a stored resource: by which generation of parameters they were made"""
+
 _PATH = re.compile(r"\(?([A-Za-z]+)\.([A-Za-z]+)")
 
 

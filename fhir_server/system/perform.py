@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from fhir_server.context import Context, FhirRequest, Result
-from fhir_server.interactions import integrity
+from fhir_server.interactions import integrity, own_parameters
 from fhir_server.interactions.capabilities import capabilities
 from fhir_server.interactions.create import create
 from fhir_server.interactions.delete import delete
@@ -22,6 +22,7 @@ from fhir_server.interactions.search_system import search_system
 from fhir_server.interactions.search_type import search_type
 from fhir_server.interactions.update import update
 from fhir_server.interactions.vread import vread
+from fhir_server.operations.reindex import reindex, reindex_status
 from fhir_server.store.coalesce import cancelled
 from fhir_server.store.faults import Away, CacheFull, WriteConflict
 from fhir_server.store.indexes import DONE
@@ -33,6 +34,13 @@ if TYPE_CHECKING:
 
 Interaction = Callable[[Context, FhirRequest, "Unit"], Awaitable[Result]]
 Work = Callable[[Context, FhirRequest], Awaitable[Result]]
+
+
+async def operate(ctx: Context, request: FhirRequest, unit: Unit) -> Result:
+    """Runs the operation that is named. http://hl7.org/fhir/R4/operations.html"""
+    assert request.operation is not None
+    return await OPERATIONS[request.operation](ctx, request, unit)
+
 
 INTERACTIONS: dict[str, Interaction] = {
     "read": read,
@@ -47,7 +55,9 @@ INTERACTIONS: dict[str, Interaction] = {
     "history-type": history,
     "history-system": history,
     "capabilities": capabilities,
+    "operation": operate,
 }
+OPERATIONS: dict[str, Interaction] = {"reindex": reindex, "reindex-status": reindex_status}
 WRITES = {"create", "update", "patch", "delete"}
 ATTEMPTS = 12
 """How often a write that lost against others starts again before it is answered with 409"""
@@ -125,7 +135,9 @@ def isolation(ctx: Context, request: FhirRequest) -> dict[str, Any]:
         locks += lock_keys(ctx, request.resource_type, criteria)
     if ctx.settings.referential_integrity:
         locks += integrity_locks(request)
-    elif not locks:
+    if request.resource_type == "SearchParameter":
+        locks.append(own_parameters.LOCK)
+    if not locks and not ctx.settings.referential_integrity:
         return {}
     return {"transaction": True, "locks": locks, "types": [request.resource_type, DONE]}
 

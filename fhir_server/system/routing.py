@@ -26,6 +26,7 @@ class Target:
     version_id: str | None = None
     compartment: tuple[str, str] | None = None
     """(type, id) of the compartment that is searched"""
+    operation: str | None = None
 
 
 @cache
@@ -83,6 +84,8 @@ def route(method: str, segments: list[str]) -> Target:
         return Target(
             interaction, resource_type, compartment=_compartment(segments[0], logical_id, resource_type)
         )
+    if interaction == "operation":
+        return Target(interaction, resource_type, logical_id, operation=segments[-1].removeprefix("$"))
     version_id = segments[3] if path.endswith("/{vid}") else None
     return Target(interaction, resource_type, logical_id, version_id)
 

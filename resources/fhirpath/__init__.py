@@ -28,6 +28,7 @@ __all__ = [
     "compile_path",
     "compile_test",
     "evaluate",
+    "path_type",
     "values",
 ]
 
@@ -78,6 +79,14 @@ def compile_path(expression: str, base: str) -> Path:
         return [(_PLAIN.get(named, named), value) for named, value, _ in found if value is not None]
 
     return path
+
+
+def path_type(expression: str, base: str) -> str | None:
+    """The type of all values of a search parameter's expression, where it is known beforehand.
+
+    Raises `bad_expression` (400).
+    """
+    return _compiled(expression, element_type(base), search=True).type
 
 
 @lru_cache(maxsize=4096)

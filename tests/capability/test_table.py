@@ -36,6 +36,7 @@ def test_the_system_takes_its_own_interactions() -> None:
         "batch",
         "history-system",
         "search-system",
+        "operation",
     }
     assert not TABLE.allows(None, "read")
     assert not TABLE.allows(None, "search-type")
@@ -133,4 +134,4 @@ def test_operations_belong_to_their_type_or_to_the_system() -> None:
     table = Capability(types=("Patient",), operations=(everything, export))
     assert table.operations_of("Patient") == (everything,)
     assert table.operations_of(None) == (export,)
-    assert TABLE.operations == ()
+    assert [each.name for each in TABLE.operations_of(None)] == ["reindex", "reindex-status"]
