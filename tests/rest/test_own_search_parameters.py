@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from fhir_server.interactions import own_parameters
 from tests.rest.conftest import Start
 
 URL = "http://example.org/fhir/SearchParameter/"
@@ -283,6 +284,27 @@ async def test_two_servers_never_pass_over_what_the_other_wrote(start: Start) ->
                 await asyncio.sleep(0.2)
         for client in (one, two):
             assert len(await ids(client, "Patient?nickname=bo")) == 10
+
+
+async def test_what_a_server_that_did_not_know_wrote_is_refused_until_it_was_indexed_by_itself(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a long pause of a process: it goes on with what it knew."""
+    async with start() as one, start() as two:
+        await put(two, patient("0", "Zoe"))
+        await two.delete("Patient/0")
+        monkeypatch.setattr(own_parameters, "FORGOTTEN_AFTER", 3600.0)
+        await put(one, definition("nickname"))
+        await put(two, patient("1", "Bobby"))
+        assert "written just now" in await refusal(one, "Patient?nickname=bo")
+        async with asyncio.timeout(20):
+            while (await one.get("Patient?nickname=bo")).status_code != 200:
+                await asyncio.sleep(0.1)
+        assert await ids(one, "Patient?nickname=bo") == ["1"]
+        await put(two, patient("2", "Bobby"))
+        assert "written just now" in await refusal(one, "Patient?nickname=bo")
+        await done(one)
+        assert await ids(two, "Patient?nickname=bo") == ["1", "2"]
 
 
 async def test_searches_during_a_reindex_are_right_or_refused(start: Start) -> None:
