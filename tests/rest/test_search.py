@@ -218,3 +218,31 @@ async def test_a_cursor_serves_only_its_own_search(client: httpx.AsyncClient) ->
     refused(await client.get(following.replace("gender=male", "gender=female")), 400, says="_cursor")
     refused(await client.get(following.replace("/Patient?", "/Practitioner?")), 400)
     refused(await client.get(following[:-2]), 400, says="_cursor")
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59.9999999-05:00", "0001-01-01T00:00:00.000%2B14:00"])
+async def test_the_edges_of_the_calendar_are_stored_and_searched(
+    client: httpx.AsyncClient, moment: str
+) -> None:
+    told = moment.replace("%2B", "+")
+    observed = {
+        "resourceType": "Observation",
+        "status": "final",
+        "code": {"coding": [{"code": f"edge-{moment[0]}"}]},
+    }
+    for effective in (
+        {"effectiveDateTime": told},
+        {"effectivePeriod": {"start": told}},
+        {"effectivePeriod": {"end": told}},
+        {"effectiveTiming": {"event": [told]}},
+    ):
+        stored = await client.post("Observation", json={**observed, **effective})
+        assert stored.status_code == 201, stored.text
+        validation.check(body(stored))
+    for prefix in ("", "ne", "lt", "le", "gt", "ge", "sa", "eb", "ap"):
+        for query in (f"Observation?date={prefix}{moment}", f"Patient?_lastUpdated={prefix}{moment}"):
+            assert (await client.get(query)).status_code == 200, query
+    same = body(await client.get(f"Observation?code=edge-{moment[0]}&date={moment}"))
+    assert len(same["entry"]) == 3, "the dateTime, the event, and the Period whose open end is this edge, too"
+    for query in (f"_since={moment}", f"_at={moment}"):
+        assert (await client.get(f"Patient/_history?{query}")).status_code == 200, query
