@@ -40,10 +40,15 @@ async def accepted(request: FhirRequest) -> Json:
     return resource
 
 
-def stage_version(
-    ctx: Context, unit: Unit, resource: Json, logical_id: str, previous: Document | None, *, put: bool = False
+async def stage_version(
+    ctx: Context,
+    request: FhirRequest,
+    unit: Unit,
+    resource: Json,
+    logical_id: str,
+    previous: Document | None,
 ) -> Result:
-    """Stages the next version of a resource and says what it will be."""
+    """Stages the next version of a resource, as the request asks for, and says what it will be."""
     version = 1 if previous is None else previous["v"] + 1
     moment = after(previous)
     whole = stamped(resource, logical_id, version, moment)
@@ -52,8 +57,9 @@ def stage_version(
     if whole["resourceType"] == "SearchParameter":
         built_in.check_identity(whole, logical_id)
         unit.expect(partial(own_parameters.register, unit, logical_id, own_parameters_of(whole)))
-    stored = document(whole, search_values(ctx, whole), moment)
-    if put and previous is None:
+    work = partial(search_values, ctx, whole)
+    stored = document(whole, await asyncio.to_thread(work) if request.large else work(), moment)
+    if request.interaction == "update" and previous is None:
         stored["put"] = True
     unit.stage(whole["resourceType"], stored, previous)
     return Result(

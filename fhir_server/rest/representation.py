@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fhir_server.rest.negotiation import Format
     from resources.codec import Json
 
+
 def represented(
     ctx: Context, http: HttpRequest, request: FhirRequest, result: Result, wanted: Format
 ) -> HttpResponse:

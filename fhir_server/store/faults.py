@@ -90,7 +90,9 @@ def _operation_failure(fault: OperationFailure) -> BaseException:
     if isinstance(fault, ExecutionTimeout):
         return TooSlow(503, too_costly("The search took longer than allowed and was stopped").issues)
     if codes & TOO_MUCH_TO_SORT:
-        return too_costly("More matches, or larger ones, than can be sorted. Narrow the search, or sort by _id")
+        return too_costly(
+            "More matches, or larger ones, than can be sorted. Narrow the search, or sort by _id"
+        )
     if isinstance(fault, WTimeoutError) or codes & AWAY:
         return away()
     if fault.has_error_label("TransientTransactionError"):

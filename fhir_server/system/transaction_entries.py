@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fhir_server.context import Context, FhirRequest
-from fhir_server.interactions import preconditions
+from fhir_server.interactions import own_parameters, preconditions
 from fhir_server.store.documents import new_id
 from fhir_server.system import entries
 from fhir_server.system.batch import bundle_of
@@ -128,6 +128,8 @@ def locks(ctx: Context, asked: Sequence[Entry]) -> list[str]:
             found += preconditions.lock_keys(ctx, request.resource_type, criteria)
         if ctx.settings.referential_integrity:
             found += integrity_locks(request)
+        if request.resource_type == "SearchParameter":
+            found.append(own_parameters.LOCK)
     return found
 
 
