@@ -33,7 +33,8 @@ async def create(ctx: Context, request: FhirRequest, unit: Unit) -> Result:
         found = await matches(ctx, unit, request.resource_type, criteria)
         if found:
             return existing(request.resource_type, found[0])
-    return await stage_version(ctx, request, unit, resource, request.assigned_id or new_id(), None)
+    new = request.assigned_id or new_id()
+    return await stage_version(ctx, request, unit, resource, logical_id=new, previous=None)
 
 
 EXTERNAL = {

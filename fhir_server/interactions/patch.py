@@ -28,7 +28,7 @@ async def patch(ctx: Context, request: FhirRequest, unit: Unit) -> Result:
     validation.check(patched)
     if unchanged(current, patched):
         return existing(request.resource_type, current)
-    return await stage_version(ctx, request, unit, patched, current["_id"], current)
+    return await stage_version(ctx, request, unit, patched, logical_id=current["_id"], previous=current)
 
 
 def apply(resource: Json, patch_document: Json | list[object] | None) -> Json:

@@ -38,7 +38,7 @@ async def update(ctx: Context, request: FhirRequest, unit: Unit) -> Result:
         return existing(request.resource_type, current)
     if current is None and criteria is None and not ctx.settings.update_create:
         raise _not_by_clients(f"{request.where} does not exist", "/{type}/{id}", request.resource_type)
-    return await stage_version(ctx, request, unit, resource, logical_id, current)
+    return await stage_version(ctx, request, unit, resource, logical_id=logical_id, previous=current)
 
 
 def _not_by_clients(why: str, path: str, resource_type: str) -> FHIRError:

@@ -45,6 +45,7 @@ async def stage_version(
     request: FhirRequest,
     unit: Unit,
     resource: Json,
+    *,
     logical_id: str,
     previous: Document | None,
 ) -> Result:
