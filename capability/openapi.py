@@ -32,6 +32,7 @@ _SUMMARIES = {
     "vread": "One version of a resource",
     "$reindex": "Make the search values of stored resources anew",
     "$reindex-status": "How far the reindex is",
+    "$explain": "What a search asks of the database, and what that costs",
 }
 
 _READ = (200, 400, 404, 406, 503)
@@ -53,6 +54,7 @@ _STATUSES = {
     "vread": (*_READ, 304, 410),
     "$reindex": (202, 400, 406, 413, 415, 503),
     "$reindex-status": (200, 400, 406, 503),
+    "$explain": _READ,
 }
 
 _READ_PARAMETERS = ("_format", "_pretty", "_summary", "_elements", "If-None-Match", "If-Modified-Since")
@@ -89,6 +91,7 @@ _PARAMETERS: dict[str, tuple[str, ...]] = {
     "vread": _READ_PARAMETERS,
     "$reindex": ("_format", "_pretty"),
     "$reindex-status": ("_format", "_pretty"),
+    "$explain": ("search", "_format", "_pretty"),
 }
 
 _BUNDLES = frozenset(

@@ -60,6 +60,9 @@ _SORT = {"type": "string", "enum": ["_id", "-_id", "_lastUpdated", "-_lastUpdate
 _PARAMETERS: Json = {
     "id": _path("id", "Logical id"),
     "vid": _path("vid", "Version id"),
+    "search": _query(
+        "search", "A search as in a URL, below the base: Observation?code=718-7, escaped", {"type": "string"}
+    ),
     "_format": _query(
         "_format", "Media type of the answer; overrides Accept", {"type": "string", "enum": _FORMATS}
     ),

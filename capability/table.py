@@ -76,6 +76,7 @@ ROUTES = (
     Route("search-system", "GET", ""),
     Route("operation", "POST", "/$reindex"),
     Route("operation", "GET", "/$reindex-status"),
+    Route("operation", "GET", "/$explain"),
     Route("search-system", "POST", "/_search"),
     Route("search-type", "GET", "/{type}"),
     Route("create", "POST", "/{type}"),
@@ -231,6 +232,7 @@ def _searchable(parameters: Mapping[str, SearchParameter]) -> tuple[SearchParame
 OPERATIONS = (
     Operation("reindex", "/OperationDefinition/reindex", None, system=True),
     Operation("reindex-status", "/OperationDefinition/reindex-status", None, system=True),
+    Operation("explain", "/OperationDefinition/explain", None, system=True),
 )
 
 TABLE = Capability(types=tuple(sorted(registry.resource_types())), operations=OPERATIONS)

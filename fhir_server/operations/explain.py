@@ -13,7 +13,7 @@ from bson.regex import Regex
 
 from capability.table import TABLE
 from fhir_server.context import Context, FhirRequest, Result
-from fhir_server.interactions import pages
+from fhir_server.interactions import indexed, pages
 from fhir_server.interactions.asking import bounded, planned
 from fhir_server.interactions.pairs import pairs
 from fhir_server.operations.suggestion import suggestion
@@ -60,6 +60,7 @@ async def steps(ctx: Context, unit: Unit, search_url: str) -> list[Step]:
     FHIRError as for the search itself. Chained steps are performed, since each needs what the one before found.
     """
     search = _search(ctx, search_url)
+    await indexed.check(ctx, unit, search)
     asks: list[Ask] = []
     joined = await planned(unit, _noted(joins.conditions(search.joins, ctx.site, everything), asks))
     what = "for a chain, _has, _list or _filter"

@@ -22,6 +22,7 @@ from fhir_server.interactions.search_system import search_system
 from fhir_server.interactions.search_type import search_type
 from fhir_server.interactions.update import update
 from fhir_server.interactions.vread import vread
+from fhir_server.operations.explain import explain_search
 from fhir_server.operations.reindex import reindex, reindex_status
 from fhir_server.store.coalesce import cancelled
 from fhir_server.store.faults import Away, CacheFull, WriteConflict
@@ -57,7 +58,11 @@ INTERACTIONS: dict[str, Interaction] = {
     "capabilities": capabilities,
     "operation": operate,
 }
-OPERATIONS: dict[str, Interaction] = {"reindex": reindex, "reindex-status": reindex_status}
+OPERATIONS: dict[str, Interaction] = {
+    "explain": explain_search,
+    "reindex": reindex,
+    "reindex-status": reindex_status,
+}
 WRITES = {"create", "update", "patch", "delete"}
 ATTEMPTS = 12
 """How often a write that lost against others starts again before it is answered with 409"""

@@ -134,4 +134,4 @@ def test_operations_belong_to_their_type_or_to_the_system() -> None:
     table = Capability(types=("Patient",), operations=(everything, export))
     assert table.operations_of("Patient") == (everything,)
     assert table.operations_of(None) == (export,)
-    assert [each.name for each in TABLE.operations_of(None)] == ["reindex", "reindex-status"]
+    assert [each.name for each in TABLE.operations_of(None)] == ["reindex", "reindex-status", "explain"]
