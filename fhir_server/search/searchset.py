@@ -94,11 +94,10 @@ def _links(
 ) -> list[tuple[str, str]]:
     """`self` says what was really applied; the others lead through the pages."""
     search = plan.search
-    query = search.applied()
-    address = f"{site.base_url}/{search.path}"
+    address = f"{site.base_url}/{search.path}?{urlencode(search.applied())}"
 
     def url(cursor: str | None) -> str:
-        return f"{address}?{urlencode(query if cursor is None else [*query, ('_cursor', cursor)])}"
+        return address if cursor is None else f"{address}&{urlencode({'_cursor': cursor})}"
 
     def beside(document: Document, *, backwards: bool) -> str:
         position = page.position_of(page.order(search), document, backwards=backwards)

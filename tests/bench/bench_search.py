@@ -217,7 +217,7 @@ def _pages(many: Client, uri: str, patients: int) -> Iterator[Figure]:
     yield Figure("page of 100 with _include of its patient", many.median(page + include, patients), "ms")
     mixed = "Observation?code={code}&_count=100"
     more = _queries(many, uri, mixed + include, patients) - _queries(many, uri, mixed, patients)
-    yield Figure("round trips for _include of the patients", more, "", "≤ 1")
+    yield Figure("questions to MongoDB more, with _include of the patients", more, "", "≤ 1")
     chained = "Observation?patient.given=maria&code={code}&_count=20"
     yield Figure(f"chained over {patients:,} patients", many.median(chained, patients, 30), "ms", "≤ 150")
     yield from _walk(many, patients)
