@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from tests.bench import bench_rest, bench_validation
+from tests.bench import bench_rest, bench_search, bench_validation
 from tests.bench.report import machine, show
 
-SECTIONS = {"validation": bench_validation.figures, "rest": bench_rest.figures}
+SECTIONS = {
+    "validation": bench_validation.figures,
+    "rest": bench_rest.figures,
+    "search": bench_search.figures,
+}
 
 
 def main() -> None:
