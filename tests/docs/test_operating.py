@@ -54,6 +54,7 @@ def test_a_request_id_is_in_answer_log_and_audit_trail(tmp_path: Path, mongod_ur
     [answered] = [line for line in lines if line.get("request_id") == "from.client_1-2"]
     assert answered.keys() == {
         "timestamp",
+        "level",
         "event",
         "request_id",
         "interaction",
