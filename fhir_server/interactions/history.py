@@ -67,10 +67,7 @@ async def history(ctx: Context, request: FhirRequest, unit: Unit) -> Result:
         "link": list(_links(ctx, request, asked, shown, more)),
     }
     if shown:
-        bundle["entry"] = [
-            _entry(ctx.base_url, resource_type, row, _before(resource_type, row, rows))
-            for resource_type, row in shown
-        ]
+        bundle["entry"] = [_entry(ctx.base_url, resource_type, row) for resource_type, row in shown]
     also = tuple(f"{resource_type}/{row['_id']}/_history/{row['v']}" for resource_type, row in shown)
     return Result(200, bundle, changed=False, also=also)
 
@@ -197,15 +194,7 @@ def _url(where: str, query: Query) -> str:
     return f"{where}?{urlencode(query)}" if query else where
 
 
-def _before(
-    resource_type: str, row: Document, rows: dict[tuple[str, str, int], tuple[str, Document]]
-) -> Document | None:
-    """The version before, where it was found along."""
-    _, before = rows.get((resource_type, row["_id"], row["v"] - 1), (resource_type, None))
-    return before
-
-
-def _entry(base_url: str, resource_type: str, row: Document, before: Document | None) -> Json:
+def _entry(base_url: str, resource_type: str, row: Document) -> Json:
     """http://hl7.org/fhir/R4/http.html#history: request and response of each version"""
     where = f"{resource_type}/{row['_id']}"
     entry: Json = {"fullUrl": f"{base_url}/{where}"}
@@ -216,8 +205,7 @@ def _entry(base_url: str, resource_type: str, row: Document, before: Document | 
     elif row["v"] == 1:
         method, status = ("PUT" if "put" in row else "POST"), "201"
     else:
-        revived = "put" in row or (before is not None and "deleted" in before)
-        method, status = "PUT", "201" if revived else "200"
+        method, status = "PUT", "201" if "put" in row else "200"
     entry["request"] = {"method": method, "url": resource_type if method == "POST" else where}
     entry["response"] = {"status": status, "etag": f'W/"{row["v"]}"', "lastModified": instant(row["t"])}
     return entry

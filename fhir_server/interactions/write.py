@@ -32,7 +32,7 @@ async def accepted(request: FhirRequest) -> Json:
     found = resource.get("resourceType")
     if found != request.resource_type:
         text = f"The body is of type {str(found)[:64]!r}, the URL says {request.resource_type}"
-        raise bad_request(text, "resourceType")
+        raise bad_request(text, str(request.resource_type))
     if not request.validated:
         check = validation.check
         found_fit = await asyncio.to_thread(check, resource) if request.large else check(resource)
@@ -60,7 +60,7 @@ async def stage_version(
         unit.expect(partial(own_parameters.register, unit, logical_id, own_parameters_of(whole)))
     work = partial(search_values, ctx, whole)
     stored = document(whole, await asyncio.to_thread(work) if request.large else work(), moment)
-    if request.interaction == "update" and previous is None:
+    if request.interaction == "update" and (previous is None or "deleted" in previous):
         stored["put"] = True
     unit.stage(whole["resourceType"], stored, previous)
     return Result(

@@ -3,7 +3,7 @@
     {_id: logical id, v: version, t: last updated, deleted?, put?, r: resource, s: search values}
     "<Type>.history": {_id: {id, v}, t, until, deleted?, put?, r}: the superseded versions
 
-`deleted: true` marks a deletion (then there is no `r`), `put: true` a first version that came by PUT.
+`deleted: true` marks a deletion (then there is no `r`), `put: true` a version that came into being by PUT, the first or one after a deletion.
 
 A number is a BSON decimal128, which keeps its digits. A number whose spelling decimal128 would not give
 back (`1e3`, `-0`) is kept as its text in a BSON binary of user-defined subtype `SPELLED`.

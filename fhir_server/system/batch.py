@@ -53,7 +53,7 @@ def bundle_of(request: FhirRequest) -> Json:
     """The Bundle in the body of a batch or transaction, or a 400."""
     bundle = request.resource
     if bundle is None or bundle.get("resourceType") != "Bundle":
-        raise bad_request("A Bundle of type batch or transaction was expected", "resourceType")
+        raise bad_request("A Bundle of type batch or transaction was expected", "Bundle")
     return bundle
 
 

@@ -99,9 +99,10 @@ class _Rewriting:
     def _reference(self, text: str, path: Path) -> str:
         """Also where it names a version or a part of what it points to: those are matched without."""
         base, mark, fragment = text.partition("#")
-        target = self._targets.get(text) or self._targets.get(base.partition("/_history/")[0])
-        if target is None:
-            return text
+        unversioned = base.partition("/_history/")[0]
+        target = self._targets.get(text) or self._targets.get(unversioned)
+        if target is None or target == unversioned:
+            return text  # what keeps its name keeps the version that is meant, too
         element = _element(path[1]) if path[1] is not None else None
         if element is not None and element.targets and target.partition("/")[0] not in element.targets:
             self.doubtful = True

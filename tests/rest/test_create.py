@@ -93,7 +93,7 @@ async def test_the_type_in_the_body_must_be_that_in_the_url(
     client: httpx.AsyncClient, resource_type: object
 ) -> None:
     wrong = {"resourceType": resource_type} if resource_type is not None else {"active": True}
-    refused(await client.post("Patient", json=wrong), 400, says="the URL says Patient", at="resourceType")
+    refused(await client.post("Patient", json=wrong), 400, says="the URL says Patient", at="Patient")
 
 
 async def test_dangling_references_are_accepted_by_default(client: httpx.AsyncClient) -> None:

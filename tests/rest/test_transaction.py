@@ -471,3 +471,21 @@ async def test_an_entry_without_request_is_named(client: httpx.AsyncClient) -> N
     response = await client.post("", json=asked)
     assert response.status_code == 400
     assert response.json()["issue"][0]["expression"] == ["Bundle.entry[1]"]
+
+
+async def test_a_version_that_is_named_stays_named(client: httpx.AsyncClient) -> None:
+    kept = {"resourceType": "Patient", "id": "kept-version"}
+    await client.put("Patient/kept-version", json=kept)
+    base = str(client.base_url).rstrip("/")
+    response = await client.post(
+        "",
+        json=bundle(
+            entry("PUT", "Patient/kept-version", {**kept, "active": True}, fullUrl=f"{base}/Patient/kept-version"),
+            entry("PUT", "Observation/kept-version",
+                  observation(id="kept-version", subject={"reference": "Patient/kept-version/_history/1"}),
+                  fullUrl=f"{base}/Observation/kept-version"),
+        ),
+    )  # fmt: skip
+    assert response.status_code == 200, response.text
+    told = (await client.get("Observation/kept-version")).json()["subject"]["reference"]
+    assert told == "Patient/kept-version/_history/1"
