@@ -82,7 +82,6 @@ async def many(mongod_uri: str, module_database_name: str) -> str:
             "to look for Observation by performer:missing, status took longer than the 0.001 s",
         ),
         ("Observation?encounter:missing=true&_count=0", "to count Observation by encounter:missing"),
-        ("Observation?_sort=value-quantity&status=final&patient.name=zzz", ""),
         ("Observation?patient.name:contains=zzz", "to look into Patient"),
         ("Patient?_has:Observation:patient:status=final", "to look into Observation"),
         (
