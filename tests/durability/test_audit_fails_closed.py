@@ -140,7 +140,7 @@ async def test_a_user_who_may_not_write_events(mongod_uri: str, database_name: s
         names = [*database.list_collection_names(), ""]
         database.command("createRole", "unaudited", roles=[], privileges=[
             {"resource": {"db": database_name, "collection": name},
-             "actions": everything if name not in {"AuditEvent", ""} else ["find", "createCollection", "createIndex", "listCollections"]}
+             "actions": everything if name not in {"AuditEvent", ""} else ["find", "createCollection", "createIndex", "listCollections", "listIndexes"]}
             for name in names
         ])  # fmt: skip
         database.command("createUser", "unaudited", pwd="secret", roles=["unaudited"])

@@ -18,7 +18,8 @@ BASE = "http://hl7.org/fhir/StructureDefinition/"
 @needs_package
 def test_the_committed_tables_are_those_of_the_package() -> None:
     tables = build.tables(PACKAGE)
-    assert set(tables) == {file.stem for file in definitions.FOLDER.glob("*.json")}
+    made_elsewhere = {"us_core_search_parameters"}  # of another package, by us_core.py
+    assert set(tables) | made_elsewhere == {file.stem for file in definitions.FOLDER.glob("*.json")}
     for name, table in tables.items():
         assert build.text(table) == (definitions.FOLDER / f"{name}.json").read_text(encoding="utf-8"), name
 
