@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from fhir_server.interactions import own_parameters, reindexing
 from fhir_server.search import chain
-from fhir_server.search.clause import CONTROL, JOINING, PRESENTATION, Clause
+from fhir_server.search.clause import CONTROL, LIST, PRESENTATION, Clause
 from fhir_server.search.filter import Compared
+from fhir_server.search.include_syntax import ANY, is_include
 from fhir_server.search.index import GENERATION
 from resources.outcome import FHIRError, not_supported
+from resources.registry import is_resource
 from resources.search_parameters import SearchParameter, parameters
 
 if TYPE_CHECKING:
@@ -23,15 +25,14 @@ MOST_MILLISECONDS = 2_000
 
 _BUNDLES = {"transaction", "batch", "capabilities"}
 _NAME = re.compile(r"(?:^|[?&])([^=&]+)=")
-_VALUES_ARE_NAMES = {"_sort"}
-_LEAD_ON = JOINING | {"_has"}
+_PLAIN = CONTROL | PRESENTATION | {LIST}
 
 
 def may_mean_own(request: FhirRequest) -> bool:
     """Whether a request may be about parameters of the server's own, so that the newest have to be known."""
     if request.interaction in _BUNDLES:
         return True
-    names = [name for name, _ in request.query]
+    names = [name for name, value in request.query if not _follows_built_in(name, value)]
     if request.if_none_exist:
         names += _NAME.findall(request.if_none_exist)
     if not names:
@@ -40,11 +41,19 @@ def may_mean_own(request: FhirRequest) -> bool:
     sorts = [
         key.removeprefix("-") for name, text in request.query if name == "_sort" for key in text.split(",")
     ]
-    plain = (CONTROL | PRESENTATION) - _LEAD_ON
     return any(
-        "." in name or (name.partition(":")[0] not in built_in and name not in plain)
+        "." in name or (name.partition(":")[0] not in built_in and name not in _PLAIN)
         for name in [*names, *sorts]
     )
+
+
+def _follows_built_in(name: str, value: str) -> bool:
+    """Whether this is an include by what R4 defines: `Observation:patient`, or `Observation:*`, which means no more."""
+    if not is_include(name):
+        return False
+    source, _, rest = value.partition(":")
+    code = rest.partition(":")[0]
+    return value == ANY or (is_resource(source) and (code == ANY or code in parameters(source)))
 
 
 async def check(ctx: Context, unit: Unit, search: Search) -> None:
