@@ -7,10 +7,10 @@ http://hl7.org/fhir/R4/auditevent.html
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from fhir_server.audit.codes import outcome_of
+from fhir_server.audit.codes import Outcome, outcome_of
 from fhir_server.audit.event import Access, Source, audit_event, description, search_values
 from fhir_server.context import FhirRequest, Result
 from fhir_server.store.documents import Document, document, new_id, now, stamped
@@ -39,30 +39,22 @@ class AuditWriter:
 
     def success(self, unit: Unit, request: FhirRequest, result: Result) -> None:
         """Adds the event of an interaction to the unit of work that it commits with."""
-        moment = now()
-        access = Access(
-            interaction=request.interaction,
-            recorded=moment,
-            outcome="0",
-            source=self._source,
-            agent=request.agent,
-            request_id=request.request_id,
-            resource_type=request.resource_type,
-            id=request.id,
-            version=request.version_id,
-            query=asked(request, self._site.base_url),
-            entities=_entities(request, result),
-            patients=tuple(_patients(result)),
+        found = self._access(
+            request, "0", entities=_entities(request, result), patients=tuple(_patients(result))
         )
-        unit.record(self._stored(access))
+        unit.record(self._stored(found))
 
     async def failure(self, request: FhirRequest, fault: FHIRError) -> None:
         """Stores the event of an interaction that was refused or failed."""
-        access = Access(
+        found = self._access(request, outcome_of(fault.status), outcome_desc=description(fault.issues))
+        await self._store.append([self._stored(found)])
+
+    def _access(self, request: FhirRequest, outcome: Outcome, **told: Any) -> Access:
+        """What the request says of itself, with what is told of its end."""
+        return Access(
             interaction=request.interaction or None,
             recorded=now(),
-            outcome=outcome_of(fault.status),
-            outcome_desc=description(fault.issues),
+            outcome=outcome,
             source=self._source,
             agent=request.agent,
             request_id=request.request_id,
@@ -70,8 +62,8 @@ class AuditWriter:
             id=request.id,
             version=request.version_id,
             query=asked(request, self._site.base_url),
+            **told,
         )
-        await self._store.append([self._stored(access)])
 
     def _stored(self, access: Access) -> Document:
         event = audit_event(access)
