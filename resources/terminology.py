@@ -43,18 +43,9 @@ def has_hierarchy(system: str) -> bool:
     return system in _parents()
 
 
-def ancestors(system: str, code: str) -> list[str]:
-    """The code and those it is nested in, from the inside out.
+def parents(system: str) -> Mapping[str, str]:
+    """Code → the code it is nested in, for a system that nests any.
 
     http://hl7.org/fhir/R4/codesystem.html#hierarchy
     """
-    parents = _parents()[system]
-    found = [code]
-    while (above := parents.get(found[-1])) is not None and above not in found:
-        found.append(above)
-    return found
-
-
-def descendants(system: str, code: str) -> list[str]:
-    """The code and those nested in it, at any depth."""
-    return [code, *(each for each in _parents()[system] if each != code and code in ancestors(system, each))]
+    return _parents()[system]

@@ -13,7 +13,7 @@ from fhir_server.interactions import indexed
 from fhir_server.interactions.asking import planned
 from fhir_server.interactions.etags import ANY
 from fhir_server.interactions.pairs import pairs
-from fhir_server.search import clauses, joins, query
+from fhir_server.search import clauses, joins, query, value_sets
 from fhir_server.search.ask import everything
 from resources.outcome import bad_request, multiple_matches, precondition_failed
 
@@ -89,6 +89,7 @@ async def matches(
     """
     search = criteria_search(ctx, resource_type, criteria)
     await indexed.check(ctx, unit, search)
+    ctx = ctx.at(await planned(unit, value_sets.known([search], ctx.site, everything)))
     joined = await planned(unit, joins.conditions(search.joins, ctx.site, everything))
     found = await unit.find(resource_type, query.filter_of(search, ctx.site, joined=joined), limit=most + 1)
     if len(found) > most:

@@ -12,7 +12,7 @@ from fhir_server.context import Context, FhirRequest, Result
 from fhir_server.interactions import indexed
 from fhir_server.interactions.asking import bounded, planned, together
 from fhir_server.interactions.search_type import compartment_patients
-from fhir_server.search import across, include
+from fhir_server.search import across, include, value_sets
 from fhir_server.search.ask import Access, everything
 from fhir_server.search.searchset import bundle
 
@@ -42,6 +42,7 @@ async def search_system(
     search = search.only(stored)
     for each in search.searches.values():
         await indexed.check(ctx, unit, each)
+    ctx = ctx.at(await planned(unit, value_sets.known([search.whole], ctx.site, access)))
     criteria = await planned(unit, across.criteria(search, ctx.site, access))
     total = await _total(unit, criteria) if search.wants_total else None
     found = [] if search.whole.only_total else await planned(unit, across.documents(search, criteria, start))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from fhir_server.context import Context, FhirRequest, Result
 from fhir_server.interactions import built_in, indexed, pages
 from fhir_server.interactions.asking import bounded, planned
-from fhir_server.search import clauses, include, joins
+from fhir_server.search import clauses, include, joins, value_sets
 from fhir_server.search.ask import Access, everything
 from fhir_server.search.plan import Plan, plan
 from fhir_server.search.searchset import searchset, shown
@@ -37,6 +37,7 @@ async def search_type(ctx: Context, request: FhirRequest, unit: Unit, access: Ac
     )
     search = replace(search, compartment=request.compartment)
     await indexed.check(ctx, unit, search)
+    ctx = ctx.at(await planned(unit, value_sets.known([search], ctx.site, access)))
     joined = await planned(unit, joins.conditions(search.joins, ctx.site, access))
     page = plan(search, ctx.site, ctx.secret, extra=access(search.resource_type), joined=joined)
     documents, total = await asyncio.gather(_page(ctx, unit, page), _total(ctx, unit, page))

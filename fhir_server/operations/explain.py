@@ -17,7 +17,7 @@ from fhir_server.interactions import indexed, pages
 from fhir_server.interactions.asking import bounded, planned
 from fhir_server.interactions.pairs import pairs
 from fhir_server.operations.suggestion import suggestion
-from fhir_server.search import clauses, joins, sort
+from fhir_server.search import clauses, joins, sort, value_sets
 from fhir_server.search.ask import Ask, Planning, T, everything
 from fhir_server.search.plan import Plan, plan
 from fhir_server.store.explaining import MOST_VALUES, Explained, explain
@@ -61,6 +61,7 @@ async def steps(ctx: Context, unit: Unit, search_url: str) -> list[Step]:
     """
     search = _search(ctx, search_url)
     await indexed.check(ctx, unit, search)
+    ctx = ctx.at(await planned(unit, value_sets.known([search], ctx.site, everything)))
     asks: list[Ask] = []
     joined = await planned(unit, _noted(joins.conditions(search.joins, ctx.site, everything), asks))
     what = "for a chain, _has, _list or _filter"

@@ -9,18 +9,19 @@ http://hl7.org/fhir/R4/search.html#token, http://hl7.org/fhir/R4/search.html#mod
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
 from bson.regex import Regex
 
-from fhir_server.search import token
+from fhir_server.search import codes, concepts, token
 from fhir_server.search.clause import Clause
+from fhir_server.search.concepts import Unknown
 from fhir_server.search.site import Condition, Site
 from fhir_server.search.string import beginning, normalize
 from fhir_server.search.values import split_bar, unescape
-from resources import outcome, terminology
+from resources import outcome
 
 MODIFIERS = ("not", "text", "of-type", "in", "not-in", "above", "below")
 
@@ -28,6 +29,8 @@ TEXT = "text"
 OF_TYPE = "of-type"
 
 _MOST_CODES = 10_000
+_MOST_EXCLUDED = 24 * 1024
+"""Bytes: MongoDB takes no expression of more than 32 kB"""
 _SHORT = 256
 
 
@@ -74,9 +77,9 @@ def condition(clause: Clause, site: Site) -> Condition:
         case "not-in":
             return {clause.field: {"$nin": _of_value_sets(clause, site)}}
         case "above":
-            return token.any_of(clause.field, list(_nested(clause, terminology.ancestors)))
+            return token.any_of(clause.field, list(_nested(clause, site, above=True)))
         case "below":
-            return token.any_of(clause.field, list(_nested(clause, terminology.descendants)))
+            return token.any_of(clause.field, list(_nested(clause, site, above=False)))
     return token.condition(clause, site)
 
 
@@ -88,30 +91,53 @@ def _of_type(clause: Clause, value: str) -> str:
 
 
 def _of_value_sets(clause: Clause, site: Site) -> list[str | Regex[str]]:
-    """All tokens of the value sets: those of R4, and what `site.value_set` knows besides."""
+    """All tokens of the value sets.
+
+    http://hl7.org/fhir/R4/search.html#modifiers: of the URI of a value set, or of the id of one that is stored here.
+    """
     found: list[str | Regex[str]] = []
+    count = 0
     for value in clause.values:
         url = unescape(value)
-        expansion = site.value_set(url) or terminology.expansion(url)
-        if expansion is None:
+        try:
+            members = site.value_set(url)
+        except Unknown as reason:
+            raise outcome.not_supported(f"Parameter '{clause.name}': {reason}") from None
+        if members is None:
             text = f"Parameter '{clause.name}': the codes of '{url[:256]}' are not known here. Known are value sets "
-            raise outcome.not_supported(text + "of R4 that do not draw on code systems outside of it")
-        for system, codes in expansion.items():
-            whole = Regex("^" + re.escape(f"{token.escape(system)}|"))
-            found += [whole] if codes is None else [token.terms(system, code)[0] for code in codes]
-    if len(found) > _MOST_CODES:
-        raise outcome.bad_parameter(clause.name, f"has more than {_MOST_CODES} codes")
+            raise outcome.not_supported(
+                f"{text}that are stored here, and those of R4 that do not draw on code systems outside of it"
+            )
+        count += codes.size(members)
+        if count > _MOST_CODES:
+            raise outcome.bad_parameter(clause.name, f"has more than {_MOST_CODES:,} codes")
+        for system, some in members.items():
+            found += _tokens(clause, system, some)
     return found
 
 
-def _nested(clause: Clause, related: Callable[[str, str], list[str]]) -> Iterator[str]:
+def _tokens(clause: Clause, system: str, those: codes.Codes) -> list[str | Regex[str]]:
+    before = f"{token.escape(system)}|"
+    if not those.others:
+        return [before + token.escape(each) for each in sorted(those.names)]
+    less = "|".join(re.escape(token.escape(each)) for each in sorted(those.names))
+    if len(less.encode()) > _MOST_EXCLUDED:
+        raise outcome.bad_parameter(clause.name, f"excludes too many codes of '{system[:256]}'")
+    return [Regex(f"^{re.escape(before)}" + (f"(?!(?:{less})$)" if less else ""))]
+
+
+def _nested(clause: Clause, site: Site, *, above: bool) -> Iterator[str]:
+    """The code and those above, or below it, in a code system that is stored here or part of R4."""
     for value in clause.values:
         parts = split_bar(value)
         if len(parts) != 2 or not all(parts):
             raise outcome.bad_parameter(clause.name, f"'{value[:64]}' is not of the form system|code")
         system, code = parts
-        if not terminology.has_hierarchy(system):
+        known = site.concepts(system) or concepts.of_r4(system)
+        if known is None:
             text = f"Parameter '{clause.name}': which codes of '{system[:256]}' are above others is not known here"
-            raise outcome.not_supported(f"{text}. It is for code systems of R4 that nest codes")
-        for each in related(system, code):
+            raise outcome.not_supported(
+                f"{text}. It is for code systems that are stored here, and those of R4 that nest codes"
+            )
+        for each in sorted(known.above(code) if above else known.below(code)):
             yield token.terms(system, each)[0]

@@ -30,7 +30,5 @@ def test_other_value_sets_are_not_known(url: str) -> None:
 def test_codes_nest() -> None:
     assert terminology.has_hierarchy(ACT)
     assert not terminology.has_hierarchy(GENDER)
-    assert terminology.ancestors(ACT, "ACUTE")[:3] == ["ACUTE", "IMP", "_ActEncounterCode"]
-    assert {"AMB", "IMP", "ACUTE", "NONAC"} <= set(terminology.descendants(ACT, "_ActEncounterCode"))
-    assert terminology.descendants(ACT, "IMP") == ["IMP", "ACUTE", "NONAC"]
-    assert terminology.ancestors(ACT, "nonsense") == terminology.descendants(ACT, "nonsense") == ["nonsense"]
+    assert terminology.parents(ACT)["ACUTE"] == "IMP"
+    assert terminology.parents(ACT)["IMP"] == "_ActEncounterCode"

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from fhir_server.search import codes
+from fhir_server.search.codes import Codes, Members
+from fhir_server.search.concepts import of_code_system
 from resources.outcome import FHIRError
-from resources.terminology import Expansion
 from tests.search.conftest import SITE, Shelf
 
 ACT = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
@@ -53,18 +55,22 @@ def patients(shelves: Mapping[str, Shelf]) -> Shelf:
         ("gender:in", "http://here.org/ValueSet/men", "d"),
         ("gender:not-in", "http://here.org/ValueSet/men", "abcef"),
         ("identifier:in", "http://here.org/ValueSet/all-of-s", "abcf"),
+        ("identifier:in", "http://here.org/ValueSet/all-but", "cf"),
+        ("identifier:not-in", "http://here.org/ValueSet/all-but", "abde"),
     ],
 )
 def test_modifiers_of_tokens(patients: Shelf, name: str, value: str, expected: str) -> None:
-    stored: dict[str, Expansion] = {
-        "http://here.org/ValueSet/men": {"http://hl7.org/fhir/administrative-gender": ["male"]},
-        "http://here.org/ValueSet/all-of-s": {"urn:s": None},
+    stored: dict[str, Members] = {
+        "http://here.org/ValueSet/men": {
+            "http://hl7.org/fhir/administrative-gender": Codes(frozenset({"male"}))
+        },
+        "http://here.org/ValueSet/all-of-s": {"urn:s": codes.ALL},
+        "http://here.org/ValueSet/all-but": {
+            "urn:s": Codes(frozenset({"446053", "c"}), others=True),
+            "urn:t": codes.NONE,
+        },
     }
-
-    def value_set(url: str) -> Expansion | None:
-        return stored.get(url)
-
-    site = dataclasses.replace(SITE, value_set=value_set)
+    site = dataclasses.replace(SITE, value_set=lambda url: stored.get(url) or codes.of_r4(url))
     shelf = dataclasses.replace(patients, site=site)
     assert "".join(shelf.find((name, value))) == expected
 
@@ -102,6 +108,18 @@ def test_codes_above_and_below(
             shelf.put({"id": encounter, "class": {"system": ACT, "code": each}})
         shelf.put({"id": "other", "class": {"system": "urn:other", "code": "IMP"}})
     assert shelf.find((name, f"{ACT}|{code}")) == expected
+
+
+def test_codes_nest_as_a_stored_code_system_says(shelves: Mapping[str, Shelf]) -> None:
+    nested = {"concept": [{"code": "a", "concept": [{"code": "b"}]}, {"code": "c"}]}
+    system = of_code_system(nested)
+    site = dataclasses.replace(SITE, concepts=lambda url: system if url == "urn:nested" else None)
+    shelf = dataclasses.replace(shelves["Condition"], site=site)
+    for each in "abc":
+        shelf.put({"id": each, "code": {"coding": [{"system": "urn:nested", "code": each}]}})
+    assert shelf.find(("code:below", "urn:nested|a")) == ["a", "b"]
+    assert shelf.find(("code:above", "urn:nested|b")) == ["a", "b"]
+    assert shelf.find(("code:above", "urn:nested|a,urn:nested|c")) == ["a", "c"]
 
 
 @pytest.mark.parametrize(
