@@ -61,6 +61,19 @@ def instant_condition(clause: Clause, field: str, site: Site) -> Condition:
     return _any(_moment(field, *_asked(clause, value, site)) for value in clause.values)
 
 
+def compared(clause: Clause, operator: str, site: Site) -> Condition:
+    """Documents with an interval that overlaps the clause's one value (`po`), or holds all of it (`co`).
+
+    http://hl7.org/fhir/R4/search_filter.html#ops
+    """
+    _, (a, b) = _asked(clause, clause.values[0], site)
+    before, after = (a, b) if operator == "co" else (b, a)
+    starts, ends = ("$lte", "$gte") if operator == "co" else ("$lt", "$gt")
+    both: Condition = {"s": {starts: before}, "e": {ends: after}}
+    element = _Element(clause.field, holds_one(clause.parameter), None)
+    return {**{f"{clause.field}.{name}": bound for name, bound in both.items()}, **_same(element, both)}
+
+
 @dataclass(frozen=True, slots=True)
 class _Element:
     """Where the intervals lie, whether there is at most one, and how long they can be, where there is a limit."""

@@ -31,19 +31,36 @@ OPERATORS = {"and": "$and", "or": "$or", "not": "$nor"}
 
 _PREFIXES = ("eq", "ne", "gt", "lt", "ge", "le", "ap", "sa", "eb")
 _TESTS: dict[str, dict[str, str]] = {
-    "string": {"eq": "=", "co": "contains", "sw": "", "ew": "="},
-    "token": {"eq": "", "ss": "below", "sb": "above", "in": "in", "ni": "not-in"},
+    "string": {
+        "eq": "=",
+        "ne": "=",
+        "co": "contains",
+        "sw": "",
+        "ew": "=",
+        "gt": "=",
+        "lt": "=",
+        "ge": "=",
+        "le": "=",
+    },
+    "token": {"eq": "", "ne": "=", "ss": "below", "sb": "above", "in": "in", "ni": "not-in"},
     "reference": {"eq": "", "re": ""},
     "uri": {"eq": "", "ss": "below", "sb": "above"},
-    "date": dict.fromkeys(_PREFIXES, "prefix"),
+    "date": {**dict.fromkeys(_PREFIXES, "prefix"), "po": "=", "co": "="},
     "number": dict.fromkeys(_PREFIXES, "prefix"),
     "quantity": dict.fromkeys(_PREFIXES, "prefix"),
     "composite": {"eq": ""},
 }
 """Parameter type → operator → the modifier that says the same, `prefix` where it is a prefix, `=` where it is neither.
 
-`ne` is for what has prefixes: elsewhere it would find every resource with several values, which nobody means.
+http://hl7.org/fhir/R4/search_filter.html#ops
 """
+
+_BESIDE: dict[str, dict[str, str]] = {
+    "_id": {"eq": "", "ne": "not"},
+    "_lastUpdated": dict.fromkeys(_PREFIXES, "prefix"),
+    "_text": {"co": ""},
+}
+"""The same of what is not stored as others of its type are."""
 
 _ALL = (
     "eq",
@@ -94,7 +111,7 @@ class Logical:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A text that is (`eq`) or ends with (`ew`) the value; case and accents do not count."""
+    """An item of the parameter's values that compares so; in `text` the value is without escapes."""
 
     clause: Clause
     operator: str
@@ -108,13 +125,12 @@ def parse(text: str, test: Test) -> Criterion:
 
 def meaning(parameter_type: str, name: str, operator: str) -> str:
     """The modifier an operator stands for, `prefix` or `=`; FHIRError 400 names the possible operators."""
-    possible = _TESTS.get(parameter_type, {})
+    possible = _BESIDE.get(name) or _TESTS.get(parameter_type, {})
     if operator not in possible:
-        hint = f"; not({name} eq …) finds what has no such value" if operator == "ne" and possible else ""
         told = ", ".join([*possible, "pr"])
         raise outcome.not_supported(
             f"Parameter '{NAME}': '{operator}' is not possible for {name}, which is of type {parameter_type}. "
-            f"Possible: {told}{hint}"
+            f"Possible: {told}"
         )
     return possible[operator]
 

@@ -77,11 +77,11 @@ def _compared(table: Capability, resource_type: str, name: str, operator: str, v
         return Clause(parameter, "missing", (missing,))
     modifier = filters.meaning(parameter.type, code, operator)
     escaped = value.replace("\\", "\\\\").replace(",", "\\,")
-    if modifier == "=":
-        return filters.Compared(Clause(parameter, None, (escaped,)), operator, value)
     if modifier == "prefix":
         return Clause(parameter, None, (operator + escaped,))
     if parameter.type == "token":
         system, bar, rest = escaped.partition("|")
         escaped = f"{filters.SYSTEMS.get(system, system)}{bar}{rest}"
+    if modifier == "=":
+        return filters.Compared(Clause(parameter, None, (escaped,)), operator, value)
     return Clause(parameter, modifier or None, (escaped,))

@@ -7,13 +7,10 @@ http://hl7.org/fhir/R4/search.html#chaining
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
-from bson.regex import Regex
-
+from fhir_server.search import compared
 from fhir_server.search import filter as filters
-from fhir_server.search import string
 from fhir_server.search.ask import Access, Ask, Found, Planning
 from fhir_server.search.canonical import has_url, holds_canonicals
 from fhir_server.search.chain import Chained, Criterion, Join, Referred, named
@@ -68,7 +65,7 @@ class _Resolution:
                 parts.append(one)
             return {filters.OPERATORS[criterion.operator]: parts}
         if isinstance(criterion, filters.Compared):
-            return _compared(criterion)
+            return compared.condition(criterion, self._site)
         return condition(criterion, self._site)
 
     def _chained(self, chained: Chained) -> Planning[Condition]:
@@ -126,13 +123,3 @@ def _addresses(resource_type: str, documents: Sequence[Found]) -> Iterator[str]:
         yield f"{resource_type}/{each['_id']}"
         if "url" in each.get("r", ()):
             yield each["r"]["url"]
-
-
-def _compared(compared: filters.Compared) -> Condition:
-    """http://hl7.org/fhir/R4/search_filter.html#ops: eq and ew on a string"""
-    plain = string.normalize(compared.text)
-    if not plain:
-        text = f"{compared.clause.parameter.code} has nothing to look for but space and accents"
-        raise outcome.bad_parameter(filters.NAME, text)
-    start = "^" if compared.operator == "eq" else ""
-    return {compared.clause.field: Regex(f"{start}{re.escape(plain)}{string.SEPARATOR}")}

@@ -20,6 +20,8 @@ from fhir_server.search.site import Condition, Site
 from fhir_server.search.values import split_bar
 from resources import outcome
 
+_ESCAPED = re.compile(r"\\.", re.DOTALL)
+
 
 def index(type_name: str, value: Any, site: Site) -> list[str]:
     """The terms of a CodeableConcept, Coding, Identifier, ContactPoint or primitive; none for other types."""
@@ -98,3 +100,8 @@ def escape(text: str) -> str:
     if "|" in text or "\\" in text:
         return text.replace("\\", "\\\\").replace("|", "\\|")
     return text
+
+
+def without_escapes(term: str) -> str:
+    """A term without what is escaped in it: a bar that is left is one between system and code."""
+    return _ESCAPED.sub("", term)

@@ -102,3 +102,22 @@ def test_each_operator_is_answered_or_refused_by_name() -> None:
             refused = refusal(lambda kind=kind, operator=operator: filters.meaning(kind, "name", operator))  # type: ignore[misc]
             assert refused is None or f"'{operator}' is not possible for name" in str(refused)
             assert refused is None or "Possible: " in str(refused)
+
+
+@pytest.mark.parametrize(
+    ("name", "operator", "meant"),
+    [
+        ("_id", "ne", "not"),
+        ("_id", "in", None),
+        ("_lastUpdated", "ge", "prefix"),
+        ("_lastUpdated", "po", None),
+        ("_text", "co", ""),
+        ("_text", "eq", None),
+    ],
+)
+def test_what_is_stored_otherwise_is_asked_for_otherwise(name: str, operator: str, meant: str | None) -> None:
+    kind = {"_id": "token", "_lastUpdated": "date", "_text": "string"}[name]
+    if meant is None:
+        assert refusal(lambda: filters.meaning(kind, name, operator)) is not None
+    else:
+        assert filters.meaning(kind, name, operator) == meant
