@@ -9,6 +9,7 @@ from importers.hl7v2 import identifiers
 from importers.hl7v2.conversion import Conversion
 from importers.hl7v2.datatypes import practitioner_name
 from importers.hl7v2.er7 import Value
+from importers.hl7v2.override import overridable
 from resources.codec import Json
 
 PHYSICAL_TYPE = "http://terminology.hl7.org/CodeSystem/location-physical-type"
@@ -17,6 +18,7 @@ _LEVELS = ((4, "si"), (7, "bu"), (8, "lvl"), (1, "wa"), (2, "ro"), (3, "bd"))
 """Components of PL from the widest place to the narrowest, with their physical types."""
 
 
+@overridable("XCN")
 def practitioner(conversion: Conversion, value: Value) -> Json | None:
     """A Reference to the Practitioner that an XCN or CN names; None if it names nobody."""
     name = practitioner_name(conversion, value)
@@ -43,6 +45,7 @@ def shown(name: Json) -> str:
     return " ".join(part for part in parts if part)
 
 
+@overridable("XON")
 def organization(conversion: Conversion, value: Value) -> Json | None:
     """A Reference to the Organization that an XON or ON names; None if it names none."""
     name, number = value.text(1), value.text(10) or value.text(3)
@@ -61,6 +64,7 @@ def organization(conversion: Conversion, value: Value) -> Json | None:
     return {**reference, "display": name} if name else reference
 
 
+@overridable("PL")
 def location(conversion: Conversion, value: Value) -> Json | None:
     """A Reference to the narrowest place that a PL names; one Location, whose identifier has the whole path."""
     named = [(value.text(component), kind) for component, kind in _LEVELS]

@@ -1,12 +1,13 @@
 """What a hospital says about its feeds: which zone, which identifiers, which codes a sender means.
 
-Read of `feeds.toml` once at the start; documented in docs/hl7v2.md.
+Read of `feeds.toml` by `feeds.load`; every setting is told in docs/hl7v2.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any, Literal
 from urllib.parse import quote
@@ -40,7 +41,7 @@ STRONG_TYPES = frozenset(
 )
 """Types of table 0203 (and as senders write them) by which a patient is known; so are the national ones, NNxxx."""
 
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +50,23 @@ class FeedConfig:
 
     name: str = "default"
     application: str = "*"
-    """a pattern of MSH-3.1, `*` for any"""
+    """a pattern of MSH-3.1 with * and ?"""
     facility: str = "*"
-    """a pattern of MSH-4.1"""
+    """a pattern of MSH-4.1 with * and ?"""
     charset: str = "utf-8"
     """Python's name of the encoding where MSH-18 says nothing"""
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     """of times that have none"""
     base_uri: str = "urn:hl7v2"
     """what the systems of local codes and identifiers are derived from"""
-    identifier_systems: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    identifier_systems: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     """assigning authority (namespace or universal id), or `authority^type` → system"""
     namespaces: Literal["shared", "facility"] = "shared"
     """whether the same namespace means the same authority whoever sends it"""
     strong_types: frozenset[str] = STRONG_TYPES
-    code_systems: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    code_systems: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     """name of a coding system → URI, before those of table 0396"""
-    code_maps: Mapping[str, Mapping[str, Coding]] = field(default_factory=lambda: _NOTHING)
+    code_maps: Mapping[str, Mapping[str, Coding]] = field(default_factory=lambda: NOTHING)
     """HL7 table (`0004`) or name of a local coding system → code → Coding"""
     ack_mode: AckMode = "sender"
     """`sender`: as MSH-15 and MSH-16 ask"""
@@ -74,7 +75,7 @@ class FeedConfig:
     """of messages without MSH-12; empty: they are refused"""
     strict: bool = False
     """whether hl7apy's strict validation is added to the report"""
-    overrides: Mapping[str, Callable[..., Any]] = field(default_factory=lambda: _NOTHING)
+    overrides: Mapping[str, Callable[..., Any]] = field(default_factory=lambda: NOTHING)
     """name of a mapping (`ADT^A01`, `PID`, `XPN`) → the function that replaces it"""
 
     def is_strong(self, type_code: str) -> bool:
@@ -87,3 +88,17 @@ class FeedConfig:
         separator = "/" if "://" in self.base_uri else ":"
         parts = (quote(name.strip(), safe="") or "-" for name in (kind, *names))
         return self.base_uri.rstrip("/:") + separator + separator.join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Feeds:
+    """All feeds; the first whose patterns fit a sender is his, the default if none does."""
+
+    default: FeedConfig = field(default_factory=FeedConfig)
+    configured: tuple[FeedConfig, ...] = ()
+
+    def of(self, application: str, facility: str) -> FeedConfig:
+        for each in self.configured:
+            if fnmatchcase(application, each.application) and fnmatchcase(facility, each.facility):
+                return each
+        return self.default

@@ -7,6 +7,7 @@ A mapping is a function of a Conversion that adds drafts and issues to it. It is
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from importers.hl7v2.config import FeedConfig
 from importers.hl7v2.conversion import Conversion, ConversionError
@@ -59,7 +60,9 @@ def _mapping(message: Message, config: FeedConfig) -> MessageMap:
         told = "MSH-9 is empty; it names the type of the message, such as ADT^A01"
         raise ConversionError(Issue("MSH-9", told, REQUIRED_FIELD_MISSING, "error"))
     name = f"{kind}^{event}" if event else kind
-    found = config.overrides.get(name) or MESSAGES.get(name)
+    found = MESSAGES.get(name)
+    if (own := config.overrides.get(name)) is not None:
+        return partial(own, found or _nothing)
     if found is not None:
         return found
     events = sorted(known.partition("^")[2] for known in MESSAGES if known.startswith(f"{kind}^"))
@@ -68,6 +71,10 @@ def _mapping(message: Message, config: FeedConfig) -> MessageMap:
         raise ConversionError(Issue("MSH-9.1", told, UNSUPPORTED_MESSAGE_TYPE, "error"))
     told = f"{kind}^{event[:10]} is not mapped to FHIR; of {kind} are: {', '.join(events)}"
     raise ConversionError(Issue("MSH-9.2", told, UNSUPPORTED_EVENT, "error"))
+
+
+def _nothing(conversion: Conversion) -> None:
+    """What a mapping of one's own replaces where the type is not mapped here."""
 
 
 def _check_version(conversion: Conversion) -> None:

@@ -14,6 +14,7 @@ from importers.hl7v2 import identifiers, times
 from importers.hl7v2.conversion import Conversion
 from importers.hl7v2.er7 import Value
 from importers.hl7v2.issue import DATA_TYPE_ERROR
+from importers.hl7v2.override import overridable
 from resources import codec
 from resources.codec import Json
 
@@ -22,6 +23,7 @@ EXTENSION = "http://hl7.org/fhir/StructureDefinition/"
 _NUMBER = re.compile(r"([+-]?)0*(\d*)(?:\.(\d*))?", re.ASCII)
 
 
+@overridable("DTM")
 def date_time(conversion: Conversion, value: Value) -> str | None:
     """A dateTime of a TS, DTM or DT; what is no date is told, and None."""
     return _told(conversion, value, times.date_time(value.text(), conversion.config.zone), "date or time")
@@ -56,6 +58,7 @@ def period(conversion: Conversion, start: Value, end: Value) -> Json | None:
     return {name: bound for name, bound in found.items() if bound} or None
 
 
+@overridable("XPN")
 def human_name(conversion: Conversion, value: Value) -> Json | None:
     """A HumanName of an XPN, or of PN in older versions."""
     return _name(conversion, value, given=2, use=7, degree=6, since=(12, 13))
@@ -99,6 +102,7 @@ def _family_parts(value: Value, component: int) -> list[Json]:
     ]
 
 
+@overridable("XAD")
 def address(conversion: Conversion, value: Value) -> Json | None:
     """An Address of an XAD, or of AD in older versions."""
     lines = (value.text(1), value.text(1, 2), value.text(1, 3), value.text(2), value.text(19))
@@ -120,6 +124,7 @@ def address(conversion: Conversion, value: Value) -> Json | None:
     return found
 
 
+@overridable("XTN")
 def contact_point(conversion: Conversion, value: Value, use: str = "") -> Json | None:
     """A ContactPoint of an XTN, or of TN in older versions, its number exactly as sent.
 
@@ -170,11 +175,13 @@ def coded(conversion: Conversion, element: str, table: str, code: str) -> Json:
     return {f"_{element}": {"extension": [kept]}}
 
 
+@overridable("CX")
 def identifier(conversion: Conversion, value: Value, scope: str | None = None) -> Json | None:
     """An Identifier of a CX."""
     return identifiers.identifier(conversion, value, scope)
 
 
+@overridable("EI")
 def entity_identifier(
     conversion: Conversion, value: Value, type_code: str = "", scope: str | None = None
 ) -> Json | None:
@@ -182,6 +189,7 @@ def entity_identifier(
     return identifiers.entity(conversion, value, type_code, scope)
 
 
+@overridable("CWE")
 def codeable_concept(conversion: Conversion, value: Value, table: str = "") -> Json | None:
     """A CodeableConcept of a CWE, CE, CNE, IS or ID; of the codes of `table` where no other system is named."""
     codings: list[Json] = []
