@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from capability.table import TABLE, Capability, Operation
+from capability.table import CLAIMED_OF_THE_SYSTEM, CLAIMED_OF_TYPES, TABLE, Capability, Operation
 from resources.search_parameters import SearchParameter
 
 Json = dict[str, Any]
@@ -31,8 +31,8 @@ CONTROL_PARAMETERS = (
     ("_filter", "special", "Tests with and, or, not and parentheses"),
     ("_has", "string", "_has:[type]:[reference]:[parameter]: what something that refers here says"),
     ("_include", "string", "[type]:[reference]:[target type] or *, also with :iterate"),
-    ("_revinclude", "string", "[type]:[reference]:[target type], also with :iterate"),
-    ("_sort", "string", "_id or _lastUpdated, with - for descending"),
+    ("_revinclude", "string", "[type]:[reference]:[target type] or *, also with :iterate"),
+    ("_sort", "string", "Parameters with an order, separated by commas, with - for descending"),
     ("_summary", "token", "true, text, data, count or false"),
     ("_total", "token", "none, estimate or accurate"),
     ("_type", "token", "The types to search, separated by commas, in a search over several"),
@@ -43,19 +43,6 @@ http://hl7.org/fhir/R4/search.html#table
 """
 
 _COMPARTMENTS = "http://hl7.org/fhir/CompartmentDefinition/"
-
-_INTERACTIONS = (
-    "read",
-    "vread",
-    "update",
-    "patch",
-    "delete",
-    "history-instance",
-    "history-type",
-    "create",
-    "search-type",
-)
-_SYSTEM_INTERACTIONS = ("transaction", "batch", "history-system", "search-system")
 
 
 def capability_statement(
@@ -83,7 +70,7 @@ def capability_statement(
         "mode": "server",
         "security": {"cors": cors, "description": security},
         "resource": [_resource(table, name, settings) for name in table.types],
-        "interaction": _codes(table.interactions(None), _SYSTEM_INTERACTIONS),
+        "interaction": _codes(table.interactions(None), CLAIMED_OF_THE_SYSTEM),
         "searchParam": [*map(_parameter, table.common_search_parameters), *_control_parameters()],
     }
     rest["compartment"] = [_COMPARTMENTS + each[0].lower() + each[1:] for each in table.compartments]
@@ -123,7 +110,7 @@ def _resource(table: Capability, name: str, settings: _Settings) -> Json:
     entry: Json = {
         "type": name,
         "profile": f"http://hl7.org/fhir/StructureDefinition/{name}",
-        "interaction": _codes(allowed, _INTERACTIONS),
+        "interaction": _codes(allowed, CLAIMED_OF_TYPES),
         "versioning": "versioned-update" if "update" in allowed else "versioned",
         "readHistory": "vread" in allowed,
         "updateCreate": "update" in allowed and settings.update_create,

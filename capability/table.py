@@ -27,26 +27,27 @@ http://hl7.org/fhir/R4/search.html#ptypes
 WITHOUT_EXPRESSION = frozenset({"_text"})
 """Parameters that R4 has no expression for, and that are searched by all the same."""
 
-TYPE_INTERACTIONS = frozenset(
-    {
-        "read",
-        "vread",
-        "update",
-        "patch",
-        "delete",
-        "history-instance",
-        "history-type",
-        "create",
-        "search-type",
-    }
+CLAIMED_OF_TYPES = (
+    "read",
+    "vread",
+    "update",
+    "patch",
+    "delete",
+    "history-instance",
+    "history-type",
+    "create",
+    "search-type",
 )
+"""In the order in which they are claimed."""
+
+TYPE_INTERACTIONS = frozenset(CLAIMED_OF_TYPES)
 
 CHANGES = frozenset({"update", "patch", "delete"})
 """Interactions with what is there already."""
 
-SYSTEM_INTERACTIONS = frozenset(
-    {"capabilities", "transaction", "batch", "history-system", "search-system", "operation"}
-)
+CLAIMED_OF_THE_SYSTEM = ("transaction", "batch", "history-system", "search-system")
+
+SYSTEM_INTERACTIONS = frozenset({*CLAIMED_OF_THE_SYSTEM, "capabilities", "operation"})
 
 _NARROWED = {"AuditEvent": TYPE_INTERACTIONS - CHANGES}
 """Types that take fewer: what is written down about accesses stays as it is."""
@@ -203,7 +204,7 @@ class Capability:
                 if parameter.type == "reference":
                     for target in parameter.target or self.types:
                         found.get(target, []).append(f"{source}:{parameter.code}")
-        return {name: tuple(values) for name, values in found.items()}
+        return {name: ("*", *values) if values else () for name, values in found.items()}
 
     def includes(self, resource_type: str) -> tuple[str, ...]:
         """What `_include` may say of a type: `*`, and its references, as `Observation:patient`.
@@ -214,7 +215,7 @@ class Capability:
         return ("*", *(f"{resource_type}:{code}" for code in own)) if own else ()
 
     def revincludes(self, resource_type: str) -> tuple[str, ...]:
-        """What `_revinclude` may say in a search of a type: the references that lead to it."""
+        """What `_revinclude` may say in a search of a type: `*`, and the references that lead to it."""
         return self._revincludes.get(resource_type, ())
 
     def operations_of(self, resource_type: str | None) -> tuple[Operation, ...]:

@@ -17,17 +17,12 @@ from capability.table import TABLE, Capability
 from fhir_server.search import clauses, page
 from fhir_server.search.ask import Access, Ask, Planning
 from fhir_server.search.clauses import Search
-from fhir_server.search.include import Typed, needs_search_values
+from fhir_server.search.include import ONLY_NAMED, Typed, needs_search_values
 from fhir_server.search.joins import conditions
 from fhir_server.search.query import filter_of
 from fhir_server.search.site import Condition, Site
 from resources import outcome, registry
 from resources.outcome import FHIRError
-
-ONLY_NAMED = frozenset({"AuditEvent"})
-"""Types that are searched only where `_type` names them: each page that is looked at leaves an event, so that a walk
-over these would never end.
-"""
 
 AT_ONCE = 8
 """Types that are asked at the same time where those before them may fill the page."""

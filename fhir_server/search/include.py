@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from capability.table import TABLE
+from fhir_server.search import include_versions
 from fhir_server.search.ask import Access, Ask, Found, Planning
 from fhir_server.search.canonical import has_url, holds_canonicals
 from fhir_server.search.chain import targets
@@ -26,6 +27,9 @@ MOST_INCLUDED = 1_000
 
 MOST_LEVELS = 16
 """How far `:iterate` goes on."""
+
+ONLY_NAMED = frozenset({"AuditEvent"})
+"""Types that `*` does not mean: each look leaves one of them."""
 
 Typed = tuple[str, Found]
 """(resource type, stored document)"""
@@ -50,41 +54,36 @@ def included(includes: Sequence[Include], matches: Sequence[Typed], access: Acce
     What is deleted, stored elsewhere, contained or only described (`identifier`) does not come along.
     """
     found = Included()
-    seen = {_address(each) for each in matches}
+    seen = {include_versions.address(each) for each in matches}
     level = list(matches)
     for depth in range(MOST_LEVELS + 1):
-        asks = _asks(
-            includes if depth == 0 else [each for each in includes if each.iterate],
-            level,
-            seen,
-            found,
-            access,
-        )
-        if not asks:
+        followed = includes if depth == 0 else [each for each in includes if each.iterate]
+        versions = include_versions.wanted(followed, level)
+        asks = _asks(followed, level, seen, found, access)
+        if not asks and not versions:
             break
         if depth == MOST_LEVELS:
             found.cut = True
             break
-        answers = yield asks
-        fresh = sorted(
-            (typed for ask, some in zip(asks, answers, strict=True) for typed in _typed(ask, some)),
-            key=_address,
-        )
-        level = [each for each in fresh if _address(each) not in seen]
+        answers = (yield asks) if asks else ()
+        fresh = {
+            include_versions.address(typed): typed
+            for ask, some in zip(asks, answers, strict=True)
+            for typed in _typed(ask, some)
+        }
         room = MOST_INCLUDED - len(found.documents)
+        old = yield from include_versions.documents(versions, access, room + 1)
+        fresh.update((include_versions.address(typed), typed) for typed in old)
+        level = [fresh[each] for each in sorted(fresh) if each not in seen]
         found.cut = found.cut or len(level) > room
         level = level[:room]
-        seen.update(map(_address, level))
+        seen.update(map(include_versions.address, level))
         found.documents += level
     return found
 
 
 def _typed(ask: Ask, documents: Sequence[Found]) -> Iterator[Typed]:
     return ((ask.resource_type, each) for each in documents)
-
-
-def _address(typed: Typed) -> str:
-    return f"{typed[0]}/{typed[1]['_id']}"
 
 
 def _asks(
@@ -118,6 +117,10 @@ def _others(conditions: list[Condition], known: list[str] | None) -> list[Condit
     return [wanted] if known is None else [wanted, {"_id": {"$nin": known}}]
 
 
+def _any_type() -> Iterator[str]:
+    return (each for each in TABLE.types if each not in ONLY_NAMED)
+
+
 class _Wanted:
     """What a level leads to, by type."""
 
@@ -130,7 +133,8 @@ class _Wanted:
     def add_targets(self, include: Include, source: str, documents: Sequence[Found]) -> None:
         for parameter in include.parameters(source):
             for document in documents:
-                for address in _values(document, parameter):
+                told = _values(document, parameter)
+                for address in include_versions.others(told, document, parameter):
                     self._add_target(include, parameter, address)
 
     def _add_target(self, include: Include, parameter: SearchParameter, address: str) -> None:
@@ -144,7 +148,7 @@ class _Wanted:
                     self._urls[each][parse_canonical(address)[0]] = None
 
     def add_referrers(self, include: Include, target: str, documents: Sequence[Found]) -> None:
-        for source in TABLE.types if include.source is None else (include.source,):
+        for source in _any_type() if include.source is None else (include.source,):
             for parameter in include.parameters(source):
                 if not include.leads_to(parameter, target):
                     continue

@@ -59,7 +59,7 @@ def parse(table: Capability, name: str, value: str) -> Include:
             f"Parameter '{name}': ':{modifier}' is not supported here. Possible: :iterate"
         )
     made = Include(name, value, kind == "_revinclude", bool(mark))
-    if value == ANY and not made.reverse:
+    if value == ANY:
         return made
     source, mark, rest = value.partition(":")
     code, _, target = rest.partition(":")

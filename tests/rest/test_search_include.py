@@ -71,7 +71,7 @@ INCLUDES = [
     ("Observation?_id=o1&_include=Observation:subject:Patient", ["Patient/ann"]),
     ("Observation?_id=o1&_include=Observation:subject:Group", []),
     ("Observation?_id=o1&_include=Observation:subject&_include=Observation:performer", ["Patient/ann", "Practitioner/dr"]),
-    # a versioned reference brings the resource as it is now
+    # a versioned reference brings that version, which is also the current one
     ("Observation?_id=o3&_include=Observation:subject", ["Patient/bob"]),
     # what is not there, elsewhere, contained, described or deleted is left out, and no error
     ("Observation?code=2&_include=Observation:subject", []),
@@ -102,6 +102,9 @@ INCLUDES = [
     ("Patient?_id=ann&_revinclude=Observation:*&_include=*",
      ["Observation/o1", "Observation/o2", "Organization/mid", "Practitioner/dr"]),
     ("Observation?_id=o1&_revinclude=Provenance:*", ["Provenance/v1"]),
+    ("Observation?_id=o1&_revinclude=*", ["Observation/o3", "Provenance/v1"]),
+    ("Practitioner?_revinclude=*", ["Observation/o1", "Patient/ann", "Provenance/v1"]),
+    ("Questionnaire?_revinclude=*", ["QuestionnaireResponse/r1"]),
     (
         "Organization?_id=top&_revinclude:iterate=Organization:partof&_revinclude:iterate=Patient:organization",
         ["Organization/mid", "Patient/ann"],
@@ -181,13 +184,50 @@ async def test_parts_of_what_comes_along(client: httpx.AsyncClient) -> None:
         ("_include=Observation:subject:Practitioner", "Practitioner"),
         ("_include:bogus=Observation:subject", "bogus"),
         ("_include:recurse=Observation:subject", "iterate"),
-        ("_revinclude=*", "_revinclude"),
         ("_revinclude=Provenance", "_revinclude"),
         ("&".join(["_include=Observation:subject"] * 500), "500"),
     ],
 )
 async def test_what_cannot_come_along_is_refused(client: httpx.AsyncClient, query: str, says: str) -> None:
     refused(await client.get(f"Observation?{query}"), 400, says=says)
+
+
+async def test_the_version_that_a_reference_names_comes_along(start: Start) -> None:
+    """http://hl7.org/fhir/R4/search.html#include, http://hl7.org/fhir/R4/references.html#literal"""
+    async with start() as client:
+        for family in ("First", "Second", "Third"):
+            await client.put("Patient/p", json=patient(id="p", name=[{"family": family}]))
+        await client.put("Patient/gone", json=patient(id="gone"))
+        await client.delete("Patient/gone")
+        for each in (
+            observation("now", "Patient/p", "1"),
+            observation("v2", "Patient/p/_history/2", "1"),
+            observation("v3", "Patient/p/_history/3", "1"),
+            observation("v9", "Patient/p/_history/9", "1"),
+            observation("gone", "Patient/gone/_history/1", "1"),
+            observation("abs", f"{client.base_url}Patient/p/_history/1", "1"),
+        ):
+            assert (await client.put(f"Observation/{each['id']}", json=each)).status_code == 201
+
+        async def families(ids: str, include: str = "_include=Observation:subject") -> list[str]:
+            bundle = body(await client.get(f"Observation?_id={ids}&{include}"))
+            validation.check(bundle)
+            told = [each for each in bundle["entry"] if each["search"]["mode"] == "include"]
+            assert all(each["fullUrl"].endswith("/Patient/p") for each in told)
+            assert [each["resource"]["meta"]["versionId"] for each in told] == [
+                {"First": "1", "Second": "2", "Third": "3"}[each["resource"]["name"][0]["family"]]
+                for each in told
+            ]
+            return [each["resource"]["name"][0]["family"] for each in told]
+
+        assert await families("now") == ["Third"]
+        assert await families("v2") == ["Second"]
+        assert await families("v3") == ["Third"]
+        assert await families("now,v3") == ["Third"]
+        assert sorted(await families("now,v2,v3,abs")) == ["First", "Second", "Third"]
+        assert await families("v2", "_include=*") == ["Second"]
+        assert await families("v2", "_include=Observation:subject:Group") == []
+        assert await families("v9,gone") == []
 
 
 async def test_patients_that_come_along_are_in_the_audit_trail(client: httpx.AsyncClient) -> None:
