@@ -1,0 +1,195 @@
+"""Drafts of a message and what is stored → the smallest transaction that makes the store say what the message says.
+
+What is equal is not written. What changes is a PUT with If-Match, what is new a PUT with If-None-Match under an id
+made of its key (of a patient: a conditional PUT), so that of two messages at once one ends in 412 and is reconciled
+again. Pure: `reconcile` yields queries and is sent what they found; `reconciled` does that with a `find`.
+
+docs/hl7v2.md#updates, docs/adr/0020-hl7v2-reconciliation.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from importers.hl7v2 import merging
+from importers.hl7v2.conversion import Conversion, Draft
+from importers.hl7v2.issue import Issue
+from importers.hl7v2.matching import Matches, Query, UnclearError, matched, reference_of
+from importers.hl7v2.update import is_older, moment, same, updated, with_moment
+from importers.submit import Find
+from resources.codec import Json
+
+__all__ = ["Reconciled", "UnclearError", "reconcile", "reconciled"]
+
+
+@dataclass(slots=True)
+class Reconciled:
+    """What is to be written. `bundle` has no entry where the store says all that already."""
+
+    bundle: Json
+    issues: list[Issue] = field(default_factory=list)
+    references: dict[str, str] = field(default_factory=dict)
+    """By the url of a draft: `Type/id`; of a patient that the server will name, the url itself"""
+    unfinished: bool = False
+    """Resources of a merged patient are left: submit, then reconcile again (under another key)"""
+
+    @property
+    def written(self) -> list[str]:
+        """References to what the bundle writes, for a Provenance in the same transaction."""
+        return [entry_reference(entry) for entry in self.bundle.get("entry", ())]
+
+
+def entry_reference(entry: Json) -> str:
+    """How other entries of the transaction refer to the resource of one."""
+    url = str(entry["request"]["url"])
+    return entry["fullUrl"] if "?" in url else url
+
+
+async def reconciled(conversion: Conversion, find: Find, attempt: int = 0) -> Reconciled:
+    """`reconcile`, with a server's `find`; `attempt` counts how often the transaction ended in 409 or 412 before."""
+    steps = reconcile(conversion, attempt)
+    answers: list[list[Json]] | None = None
+    while True:
+        try:
+            queries = next(steps) if answers is None else steps.send(answers)
+        except StopIteration as end:
+            result: Reconciled = end.value
+            return result
+        answers = await find(queries)
+
+
+def reconcile(
+    conversion: Conversion, attempt: int = 0
+) -> Generator[list[Query], list[list[Json]], Reconciled]:
+    """Yields lists of queries, is sent a list of resources for each, returns what to write.
+
+    Raises UnclearError where what is stored does not say who the message is about.
+    """
+    matches = Matches(attempt)
+    yield from matched(conversion.drafts, matches)
+    merges = yield from merging.losers(conversion.drafts, matches)
+    writing = _Writing(matches)
+    for draft in conversion.drafts:
+        if draft.replaced_by is None:
+            writing.draft(draft)
+    unfinished = False
+    for merge in merges:
+        writing.merge(merge)
+        moved = yield from merging.dependents(merge)
+        unfinished = unfinished or moved.more
+        for resource in moved.resources:
+            writing.moved(resource, merge)
+    bundle: Json = {"resourceType": "Bundle", "type": "transaction"}
+    if writing.entries:
+        bundle["entry"] = list(writing.entries.values())
+    references = {draft.url: writing.references.get(draft.url, draft.url) for draft in conversion.drafts}
+    return Reconciled(bundle, [*conversion.issues, *matches.issues], references, unfinished)
+
+
+class _Writing:
+    """The entries of the transaction, one for each resource."""
+
+    def __init__(self, matches: Matches) -> None:
+        self.matches = matches
+        self.references: Mapping[str, str] = matches.references
+        self.entries: dict[str, Json] = {}
+
+    def draft(self, draft: Draft) -> None:
+        told = rewritten(draft.resource, self.references)
+        stored = self.matches.stored[draft.url]
+        if stored is None:
+            self._create(draft, told)
+            return
+        older = draft.role == "reference" or is_older(draft.moment, moment(stored))
+        merged = updated(stored, told, newer=not older, clear=draft.clear)
+        if draft.adjust is not None:
+            merged = draft.adjust(stored, merged, told, not older)
+        if older and draft.role == "fact":
+            text = f"What is stored of this {told['resourceType']} is newer; only what was missing was added"
+            self.matches.issues.append(Issue("", text, severity="information"))
+        self.put(stored, merged if older else with_moment(merged, draft.moment))
+
+    def _create(self, draft: Draft, told: Json) -> None:
+        kind = told["resourceType"]
+        if draft.adjust is not None:
+            told = draft.adjust({}, told, told, True)
+        if draft.role == "fact":
+            told = with_moment(told, draft.moment)
+        new_id = self.matches.new_ids[draft.url]
+        if new_id is None:
+            queries = [query for query in draft.match if query.startswith("identifier=")]
+            criteria = ",".join(query.removeprefix("identifier=") for query in queries)
+            request = {"method": "PUT", "url": f"{kind}?identifier={criteria}", "ifNoneMatch": "*"}
+        else:
+            told = {**told, "id": new_id}
+            request = {"method": "PUT", "url": f"{kind}/{new_id}"}
+            if draft.url in self.matches.unique:
+                request["ifNoneMatch"] = "*"
+        self.entries[draft.url] = {"fullUrl": draft.url, "resource": told, "request": request}
+
+    def put(self, stored: Json, merged: Json) -> None:
+        """A new version of a stored resource, unless it would say the same."""
+        reference = reference_of(stored)
+        if reference not in self.entries and same(stored, merged):
+            return
+        meta = {name: value for name, value in merged.get("meta", {}).items() if name not in _OF_THE_SERVER}
+        resource = {name: value for name, value in merged.items() if name != "meta"}
+        if meta:
+            resource["meta"] = meta
+        version = stored["meta"]["versionId"]
+        self.entries[reference] = {
+            "resource": resource,
+            "request": {"method": "PUT", "url": reference, "ifMatch": f'W/"{version}"'},
+        }
+
+    def merge(self, merge: merging.Merge) -> None:
+        """The loser becomes inactive, the survivor keeps its number as an old one; each knows of the other."""
+        survivor = self.references.get(merge.survivor, merge.survivor)
+        if merge.loser is None:
+            stub, new_id = merging.stub(merge, survivor)
+            request = {"method": "PUT", "url": f"Patient/{new_id}", "ifNoneMatch": "*"}
+            self.entries[merge.url] = {"fullUrl": merge.url, "resource": stub, "request": request}
+            loser = f"Patient/{new_id}"
+        else:
+            loser = reference_of(merge.loser)
+            self.put(merge.loser, merging.replaced(self._current(merge.loser), survivor))
+        stored = self.matches.stored.get(merge.survivor)
+        if stored is None:
+            entry = self.entries[merge.survivor]
+            entry["resource"] = merging.replacing(entry["resource"], merge, loser)
+        else:
+            self.put(stored, merging.replacing(self._current(stored), merge, loser))
+
+    def moved(self, resource: Json, merge: merging.Merge) -> None:
+        """What referred to the loser refers to the survivor."""
+        assert merge.loser is not None
+        survivor = self.references.get(merge.survivor, merge.survivor)
+        targets = {reference_of(merge.loser): survivor}
+        self.put(resource, rewritten(self._current(resource), targets))
+
+    def _current(self, stored: Json) -> Json:
+        """A stored resource as this transaction has left it so far."""
+        entry = self.entries.get(reference_of(stored))
+        current: Json = stored if entry is None else entry["resource"]
+        return current
+
+
+_OF_THE_SERVER = {"versionId", "lastUpdated"}
+
+
+def rewritten(value: Any, targets: Mapping[str, str]) -> Any:
+    """A copy of a resource in which references to the keys of `targets` are references to their values."""
+    if isinstance(value, dict):
+        return {
+            name: targets.get(member, member)
+            if name == "reference" and isinstance(member, str)
+            else rewritten(member, targets)
+            if isinstance(member, dict | list)
+            else member
+            for name, member in value.items()
+        }
+    if isinstance(value, list):
+        return [rewritten(item, targets) if isinstance(item, dict | list) else item for item in value]
+    return value
