@@ -175,13 +175,11 @@ def coded(conversion: Conversion, element: str, table: str, code: str) -> Json:
     return {f"_{element}": {"extension": [kept]}}
 
 
-@overridable("CX")
 def identifier(conversion: Conversion, value: Value, scope: str | None = None) -> Json | None:
     """An Identifier of a CX."""
     return identifiers.identifier(conversion, value, scope)
 
 
-@overridable("EI")
 def entity_identifier(
     conversion: Conversion, value: Value, type_code: str = "", scope: str | None = None
 ) -> Json | None:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from importers.hl7v2 import times
 from importers.hl7v2.er7 import Message, Value
+from importers.hl7v2.override import overridable
 from importers.hl7v2.tables import codes
 from resources.codec import Json
 
@@ -103,6 +104,7 @@ def type_concept(conversion: Conversion, code: str) -> Json:
     return {"coding": [dict(known)]} if known is not None else {"coding": [{"code": code}], "text": code}
 
 
+@overridable("CX")
 def identifier(conversion: Conversion, value: Value, scope: str | None = None) -> Json | None:
     """An Identifier of a CX; None without CX.1."""
     number = value.text(1)
@@ -128,6 +130,7 @@ def _period(conversion: Conversion, value: Value) -> Json:
     return {name: bound for name, bound in bounds.items() if bound}
 
 
+@overridable("EI")
 def entity(
     conversion: Conversion, value: Value, type_code: str = "", scope: str | None = None
 ) -> Json | None:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
-from importers.hl7v2.conversion import Conversion
+if TYPE_CHECKING:
+    from importers.hl7v2.conversion import Conversion
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Mapped = Callable[Concatenate[Conversion, P], R]
+Mapped = Callable[Concatenate["Conversion", P], R]
 
 
 def overridable(name: str) -> Callable[[Mapped[P, R]], Mapped[P, R]]:
