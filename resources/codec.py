@@ -30,7 +30,10 @@ _STRING = re.compile(rb'"[^"]*"')
 _TOKEN = re.compile(r'("(?:[^"\\]|\\.)*")(\s*:)?|[{}]|NaN|-?Infinity')
 _ESCAPE = re.compile(r"\\(?:u(?:(d[89ab]..)\\u(?:d[c-f]..)|(d[89a-f]..))|.)", re.IGNORECASE)
 _NOT_STRUCTURE = bytes(set(range(256)) - set(b'[]{}"'))
-_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_BLANKS = b" \t\r\n"
+_ALIKE = bytes.maketrans(b"123456789,[", b"000000000::")
+_LONG_NUMBERS = (b":" + b"0" * 19, b":-" + b"0" * 19)
+"""What has more digits than a whole number of 64 bits for certain, once all that is `_ALIKE` looks so"""
 
 
 class Spelled(Decimal):
@@ -87,6 +90,30 @@ def decode_any(body: bytes) -> Any:
         raise not_json("The body begins with a byte order mark. JSON is UTF-8 without one (RFC 8259 §8.1)")
     if not body.strip():
         raise not_json("The body is empty; a JSON object was expected")
+    try:
+        return _read(body)
+    except (_DoubtfulError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _read_strictly(body)
+
+
+class _DoubtfulError(Exception):
+    """What was read may not be all that was sent."""
+
+
+def _read(body: bytes) -> Any:
+    """By a decoder that is fast and forgives: it counts only where what it read is written as what was sent."""
+    value = _fast_decoder.decode(body)
+    again = _encoder.encode(value)
+    if again.translate(None, _BLANKS) != body.translate(None, _BLANKS):
+        raise _DoubtfulError  # a key twice, -0, an escape that need not be one
+    alike = b":" + again.translate(_ALIKE)
+    if any(number in alike for number in _LONG_NUMBERS):
+        raise _DoubtfulError
+    _check_depth(again)
+    return value
+
+
+def _read_strictly(body: bytes) -> Any:
     _check_depth(body)
     try:
         text = body.decode()
@@ -203,7 +230,9 @@ def _check_depth(body: bytes) -> None:
         body = body.replace(b"\\\\", b"").replace(
             b'\\"', b""
         )  # what is left of quotes begins or ends a string
-    brackets = _STRING.sub(b"", body.translate(None, _NOT_STRUCTURE)).translate(None, _NOT_BRACKETS)
+    # Two quotes side by side go without a look at which: what is left is in a string, or not, as before.
+    structure = body.translate(None, _NOT_STRUCTURE).replace(b'""', b"")
+    brackets = _STRING.sub(b"", structure).translate(None, b'"')
     for _ in range(MAX_DEPTH):
         peeled = brackets.replace(b"{}", b"").replace(b"[]", b"")
         if len(peeled) == len(brackets):
@@ -213,6 +242,7 @@ def _check_depth(body: bytes) -> None:
         raise not_json(f"The body is nested more than {MAX_DEPTH} levels deep")
 
 
+_fast_decoder = msgspec.json.Decoder(float_hook=_bounded)
 _decoder = json.JSONDecoder(
     object_pairs_hook=_unique, parse_float=_bounded, parse_int=_integer, parse_constant=_constant
 )

@@ -32,6 +32,31 @@ def test_what_is_written_is_read_again(value: object) -> None:
     assert codec.encode(codec.decode_any(codec.encode_pretty(value))) == written
 
 
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("9" * 18, int),
+        ("9" * 19, Decimal),
+        ("-" + "9" * 19, Decimal),
+        ("-0", codec.Spelled),
+        ("1e3", codec.Spelled),
+        ("6.30", Decimal),
+        ('"' + "9" * 19 + '"', str),
+        (r'"\u00e9 \/ \ud83d\ude00"', str),
+    ],
+)
+@pytest.mark.parametrize("around", ["%s", "[1,\n%s ]", '{"a":%s}', '{"a" : [ %s]}'])
+def test_a_value_is_of_its_kind_wherever_it_stands(text: str, kind: type, around: str) -> None:
+    value = codec.decode_any((around % text).encode())
+    while isinstance(value, dict | list):
+        value = value["a"] if isinstance(value, dict) else value[-1]
+    assert type(value) is kind
+    if kind is not str:
+        assert codec.encode(value) == text.encode()
+    elif "\\" in text:
+        assert value == "é / 😀"
+
+
 @given(st.binary(max_size=100))
 def test_any_bytes_are_json_or_refused(raw: bytes) -> None:
     try:
