@@ -1,6 +1,6 @@
 """Chained parameters and `_has`, taken apart: what a resource refers to, and what refers to it.
 
-    subject:Patient.name=x                 Chained(subject, ((Patient, name=x),))
+    subject:Patient.name=x                 Chained(Observation, subject, ((Patient, name=x),))
     _has:Observation:patient:code=y        Referred(Observation, patient, code=y)
 
 Both can stand in each other, to a bounded depth.
@@ -34,8 +34,9 @@ MOST_LOOKUPS = 100
 
 @dataclass(frozen=True, slots=True)
 class Chained:
-    """Resources that refer by `parameter` to one that meets the criterion of its type."""
+    """Resources of `source` that refer by `parameter` to one that meets the criterion of its type."""
 
+    source: str
     parameter: SearchParameter
     targets: tuple[tuple[str, Criterion], ...]
 
@@ -197,7 +198,7 @@ class _Parser:
                     raise
                 refusal = fault
         if fitting:
-            return Chained(parameter, tuple(fitting))
+            return Chained(resource_type, parameter, tuple(fitting))
         if (refusal is not None and len(possible) == 1) or (mark and refusal is not None):
             raise refusal
         text = (

@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any
 
 from fhir_server.search import (
     coded,
     composite,
+    contained,
     date,
     near,
     number,
@@ -108,6 +109,10 @@ def _run(branch: _Branch, resource: dict[str, Any], site: Site, found: dict[str,
             for name, further in reference.further(kind, item, site).items():
                 for code in branch.codes:
                     _add(found, f"{code}:{name}", further)
+        if contained.CONTAINED in resource:
+            inside = list(contained.referred(items, resource, partial(search_document, site=site)))
+            for code in branch.codes if inside else ():
+                found.setdefault(f"{code}:{contained.CONTAINED}", []).extend(inside)
 
 
 def _add(found: dict[str, Any], code: str, values: Sequence[Any]) -> None:
@@ -170,6 +175,8 @@ def _is_of(member: str, step: str) -> bool:
 def _index(parameter: SearchParameter, expression: str) -> Index:
     if parameter.code == "_source":
         return uri.index_source
+    if parameter.type == "token" and token.ignores_case(parameter):
+        return token.index_without_case
     system_of = _system_of(expression) if parameter.type == "token" else None
     return _INDEXES[parameter.type] if system_of is None else token.index_of_codes(system_of)
 

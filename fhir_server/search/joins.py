@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from fhir_server.search import compared
+from capability.indexes import WITHOUT_WILDCARD
+from fhir_server.search import compared, contained
 from fhir_server.search import filter as filters
 from fhir_server.search.ask import Access, Ask, Found, Planning
 from fhir_server.search.canonical import has_url, holds_canonicals
@@ -72,8 +73,10 @@ class _Resolution:
         canonicals = holds_canonicals(chained.parameter)
         asks: dict[tuple[str, int, bool], Ask] = {}
         keys = []
+        conditions: list[tuple[str, Condition]] = []
         for target, inner in chained.targets:
             inside = yield from self.condition(inner)
+            conditions.append((target, inside))
             urls = canonicals and has_url(target)
             key = (target, id(inner), urls)
             keys.append(key)
@@ -81,13 +84,23 @@ class _Resolution:
                 projection = {"_id": 1, "r.url": 1} if urls else {"_id": 1}
                 filter_ = together([inside], self._access(target))
                 asks[key] = Ask(target, filter_, MOST_JOINED + 1, projection)
-        if asks:
-            answers = yield list(asks.values())
-            for key, some in zip(asks, answers, strict=True):
-                self._led[key] = list(_addresses(key[0], some))
+        holding = self._holding(chained, conditions)
+        answers = (yield [*asks.values(), *holding]) if asks or holding else ()
+        for key, some in zip(asks, answers, strict=False):
+            self._led[key] = list(_addresses(key[0], some))
+        holders = [each["_id"] for some in answers[len(asks) :] for each in some]
         addresses = [address for key in keys for address in self._led[key]]
-        self._check(len(addresses))
-        return {f"s.{chained.parameter.code}": {"$in": addresses}}
+        self._check(len(addresses) + len(holders))
+        referring: Condition = {f"s.{chained.parameter.code}": {"$in": addresses}}
+        return {"$or": [referring, {"_id": {"$in": holders}}]} if holders else referring
+
+    def _holding(self, chained: Chained, targets: Sequence[tuple[str, Condition]]) -> list[Ask]:
+        """Asks which resources of the source hold what is meant in themselves: mostly none, and the plan stays simple."""
+        inside = contained.condition(chained.parameter.code, targets)
+        if inside is None or chained.source in WITHOUT_WILDCARD:
+            return []
+        filter_ = together([inside], self._access(chained.source))
+        return [Ask(chained.source, filter_, MOST_JOINED + 1, {"_id": 1})]
 
     def _referred(self, referred: Referred) -> Planning[Condition]:
         canonicals = holds_canonicals(referred.parameter) and has_url(referred.target)

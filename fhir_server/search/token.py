@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from bson.regex import Regex
@@ -19,7 +20,11 @@ from fhir_server.search.clause import Clause
 from fhir_server.search.site import Condition, Site
 from fhir_server.search.values import split_bar
 from resources import outcome
+from resources.search_elements import types
+from resources.search_parameters import SearchParameter, alternatives
 
+_CONTACT = re.compile(r"\w+\.telecom\.where\(system='\w+'\)")
+_WITHOUT_CASE = (frozenset({"string"}), frozenset({"ContactPoint"}))
 _ESCAPED = re.compile(r"\\.", re.DOTALL)
 
 
@@ -53,6 +58,24 @@ def index_of_codes(system_of: Callable[[str], str | None]) -> Callable[[str, Any
     return index_code
 
 
+def index_without_case(type_name: str, value: Any, site: Site) -> list[str]:
+    """`index` for a parameter that `ignores_case`."""
+    text = value.get("value") if isinstance(value, dict) else value
+    return terms(None, text.lower()) if isinstance(text, str) else []
+
+
+@cache
+def ignores_case(parameter: SearchParameter) -> bool:
+    """Whether all that the parameter is about are strings, or ways to contact somebody (e-mail addresses).
+
+    http://hl7.org/fhir/R4/search.html#token: if the underlying data type is string then case does not matter.
+    """
+    parts = [(base, each) for base in parameter.base for each in alternatives(parameter, base)]
+    return bool(parts) and all(
+        _CONTACT.fullmatch(each) or types(parameter, base) in _WITHOUT_CASE for base, each in parts
+    )
+
+
 def terms(system: str | None, code: str | None) -> list[str]:
     """What a pair of system and code is found by."""
     if code is None:
@@ -76,7 +99,8 @@ def any_of(field: str, wanted: list[Any]) -> Condition:
 
 def wanted_terms(clause: Clause) -> list[str | Regex[str]]:
     """What to look for among stored terms, for each of the clause's values."""
-    return [_wanted(clause.name, value) for value in clause.values]
+    folded = ignores_case(clause.parameter)
+    return [_wanted(clause.name, value.lower() if folded else value) for value in clause.values]
 
 
 def _wanted(name: str, value: str) -> str | Regex[str]:

@@ -343,7 +343,7 @@ def test_an_event_is_found_by_what_it_is_about() -> None:
         "agent-name": "curl/8.1\x1fcurl/8.1",
         "address": ["10.1.2.3\x1f10.1.2.3", f"{BASE}\x1f{BASE}"],
         "source": None,
-        "site": ["Ward 3", "|Ward 3"],
+        "site": ["ward 3", "|ward 3"],
         "entity": ["Observation/o1", "Patient/p1"],
         "entity:versioned": "Observation/o1/_history/3",
         "entity:identifier": ["4a8dca3c", "|4a8dca3c"],

@@ -69,9 +69,11 @@ async def test_chained_steps_one_by_one(ctx: Context) -> None:
     found = await explained(
         ctx, "Observation?patient.family=family7&_has:Observation:has-member:code=x&_count=3"
     )
-    assert [each.question.collection for each in found] == ["Patient", "Observation", "Observation"]
+    assert [each.question.collection for each in found] == ["Patient", *["Observation"] * 3]
     assert "s.family" in found[0].explained.indexes[0]
-    assert "Patient/p7" in str(found[2].question.filter)
+    assert ":contained" in str(found[1].question.filter)
+    assert (found[1].explained.keys, found[1].explained.documents) == (0, 0)
+    assert "Patient/p7" in str(found[3].question.filter)
 
 
 async def test_what_reads_much_for_little_gets_a_suggestion(ctx: Context) -> None:

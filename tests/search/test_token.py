@@ -142,6 +142,32 @@ def test_every_type_that_is_a_token(
 
 
 @pytest.mark.parametrize(
+    ("resource_type", "resource", "query", "expected"),
+    [
+        ("Patient", {"telecom": [{"system": "email", "value": "Ann@Example.org"}]}, ("email", "ann@example.ORG"), True),
+        ("Patient", {"telecom": [{"system": "email", "value": "Ann@Example.org"}]}, ("telecom", "ann@example.org"), True),
+        ("Patient", {"telecom": [{"system": "email", "value": "ann@example.org"}]}, ("email:not", "ANN@example.org"), False),
+        ("ValueSet", {"version": "1.0-Draft"}, ("version", "1.0-draft"), True),
+        ("ValueSet", {"version": "1.0-draft"}, ("version", "|1.0-DRAFT"), True),
+        ("Medication", {"batch": {"lotNumber": "ab12"}}, ("lot-number", "AB12"), True),
+        ("Patient", {"identifier": [{"system": "urn:mrn", "value": "Ab1"}]}, ("identifier", "ab1"), False),
+        ("Patient", {"gender": "male"}, ("gender", "MALE"), False),
+        ("Observation", {"code": {"coding": [{"system": "http://unitsofmeasure.org", "code": "mS"}]}}, ("code", "ms"), False),
+        ("Observation", {"code": {"coding": [{"code": "A1"}]}}, ("code", "a1"), False),
+    ],
+)  # fmt: skip
+def test_case_counts_but_in_texts_and_addresses(
+    shelves: Mapping[str, Shelf],
+    resource_type: str,
+    resource: dict[str, Any],
+    query: tuple[str, str],
+    expected: bool,
+) -> None:
+    """http://hl7.org/fhir/R4/search.html#token: case-sensitive, unless what is meant says otherwise or is a string"""
+    assert shelves[resource_type].finds(resource, query) is expected
+
+
+@pytest.mark.parametrize(
     ("resource", "query"),
     [
         ({"active": True}, ("active", "false")),
