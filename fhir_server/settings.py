@@ -130,6 +130,51 @@ class Settings(BaseSettings):
         description="How long requests under way may finish when the server is stopped.",
     )
 
+    mllp_port: int = Field(
+        default=0, ge=0, le=65535, description="TCP port for HL7 v2 messages over MLLP; 0: none are taken."
+    )
+    mllp_host: str = Field(
+        default="127.0.0.1",
+        description="Address to listen on for MLLP. Only loopback is possible without client certificates "
+        "or `FHIR_SERVER_MLLP_ALLOW`.",
+    )
+    mllp_allow: str = Field(
+        default="",
+        description="Addresses and networks of MLLP senders (`10.1.2.3,10.2.0.0/16`); others are refused. "
+        "Empty: any.",
+    )
+    mllp_tls_cert: str = Field(
+        default="",
+        description="PEM file of the certificate chain for MLLP over TLS 1.2 or 1.3. Empty: no TLS.",
+    )
+    mllp_tls_key: str = Field(
+        default="", description="PEM file of its key, unencrypted. Empty: it is in the same file."
+    )
+    mllp_tls_client_ca: str = Field(
+        default="",
+        description="PEM file of the authorities of senders' certificates. Empty: none are asked for.",
+    )
+    mllp_max_bytes: Bytes = Field(
+        default=64 * 1024 * 1024,
+        description="Largest HL7 v2 message over MLLP; more is rejected (AR) and the connection closed.",
+    )
+    mllp_connections: Count = Field(
+        default=500, description="Most MLLP connections of one worker at once; more are refused."
+    )
+    mllp_idle_seconds: float = Field(
+        default=3600,
+        gt=0,
+        le=604_800,
+        description="How long an MLLP connection may be silent between messages.",
+    )
+    mllp_message_seconds: Seconds = Field(
+        default=60,
+        description="How long an MLLP message may take to arrive, beside a second for each 16 KiB of it.",
+    )
+    mllp_release_2: bool = Field(
+        default=False, description="On: each block is confirmed by ACK or NAK, as MLLP release 2 has it."
+    )
+
     @field_validator("data_dir")
     @classmethod
     def _absolute(cls, folder: Path) -> Path:
@@ -149,6 +194,22 @@ class Settings(BaseSettings):
             raise ValueError("expected http://… or https://…, for example https://fhir.example.org/fhir")
         return url.rstrip("/")
 
+    @field_validator("mllp_allow")
+    @classmethod
+    def _are_networks(cls, allowed: str) -> str:
+        for each in filter(None, map(str.strip, allowed.split(","))):
+            try:
+                ipaddress.ip_network(each)
+            except ValueError as fault:
+                raise ValueError(f"{fault}; expected for example 10.1.2.3,10.2.0.0/16") from None
+        return allowed
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Settings:
+        if not self.mllp_tls_cert and (self.mllp_tls_key or self.mllp_tls_client_ca):
+            raise ValueError("mllp_tls_key and mllp_tls_client_ca need mllp_tls_cert")
+        return self
+
     @model_validator(mode="after")
     def _counts_in_order(self) -> Settings:
         if self.default_count > self.max_count:
@@ -160,6 +221,11 @@ class Settings(BaseSettings):
             # Not through fields_set: a copy for another port has to derive its own.
             host = f"[{self.host}]" if ":" in self.host else self.host
             self.__dict__["base_url"] = f"http://{host}:{self.port}/fhir"
+
+    @property
+    def mllp_networks(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+        """`mllp_allow` taken apart."""
+        return [ipaddress.ip_network(each.strip()) for each in self.mllp_allow.split(",") if each.strip()]
 
     def with_changes(self, **changes: Any) -> Settings:
         """The same choices with some changed; what is derived (`base_url`) is derived anew."""
