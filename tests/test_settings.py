@@ -54,6 +54,9 @@ def test_another_process_builds_the_same_settings(monkeypatch: pytest.MonkeyPatc
         ("base_url", "fhir.example.org", "expected http"),
         ("mongodb_database", "a b", "pattern"),
         ("default_count", 2000, "more than max_count 1000"),
+        ("mllp_allow", "10.0.0.0/8,lab.example.org", "expected for example 10.1.2.3"),
+        ("mllp_allow", "10.0.0.1/8", "has host bits set"),
+        ("mllp_tls_client_ca", "ca.pem", "need mllp_tls_cert"),
         ("mongodb_uri", "postgres://u:secret@h/", "expected mongodb"),
     ],
 )
@@ -61,6 +64,12 @@ def test_wrong_values_are_refused_with_what_was_expected(name: str, value: Any, 
     with pytest.raises(ValidationError, match=said) as refused:
         Settings(**{name: value})
     assert "secret" not in str(refused.value)
+
+
+def test_networks_of_senders() -> None:
+    assert Settings().mllp_networks == []
+    found = Settings(mllp_allow=" 10.1.2.3, 10.2.0.0/16,,fd00::/8").mllp_networks
+    assert [str(each) for each in found] == ["10.1.2.3/32", "10.2.0.0/16", "fd00::/8"]
 
 
 def test_secrets_are_not_shown() -> None:

@@ -24,6 +24,7 @@ from pydantic import ValidationError
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+import fhir_server.mllp
 from fhir_server import log
 from fhir_server.app import create_app
 from fhir_server.rest.metrics import MULTIPROCESS_DIR
@@ -37,7 +38,7 @@ _log = structlog.stdlib.get_logger(__name__)
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def serve(
+def serve(  # noqa: PLR0917  they are options, given by name
     host: Annotated[str | None, typer.Option(help="Address to listen on; loopback only.")] = None,
     port: Annotated[int | None, typer.Option(help="TCP port; 0 takes a free one.")] = None,
     workers: Annotated[int | None, typer.Option(help="Server processes.")] = None,
@@ -45,12 +46,15 @@ def serve(
     mongodb_uri: Annotated[
         str | None, typer.Option(help="A replica set or sharded cluster instead of the embedded MongoDB.")
     ] = None,
+    mllp: Annotated[int | None, typer.Option(help="TCP port for HL7 v2 messages over MLLP.")] = None,
 ) -> None:
     """Run the server until Ctrl-C or SIGTERM. Every setting is also an environment variable FHIR_SERVER_*."""
     settings = read_settings(
-        host=host, port=port, workers=workers, data_dir=data_dir, mongodb_uri=mongodb_uri
+        host=host, port=port, workers=workers, data_dir=data_dir, mongodb_uri=mongodb_uri, mllp_port=mllp
     )
-    refused = refuse_open_bind(settings)
+    refused = (
+        refuse_open_bind(settings) or fhir_server.mllp.refusal(settings) or fhir_server.mllp.fault(settings)
+    )
     if refused:
         fail(refused)
     log.configure(settings.log_level, settings.log_format)

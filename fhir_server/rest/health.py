@@ -17,10 +17,11 @@ PING_SECONDS = 1.5
 _HEADERS = {"Cache-Control": "no-store"}
 
 
-def health_routes(ping: Ping) -> list[Route]:
+def health_routes(ping: Ping, mllp: Callable[[], bool] = lambda: True) -> list[Route]:
     """`/health/live` (200 while the process answers) and `/health/ready` (503 while `ping` fails or hangs).
 
-    `ping` asks the database for a sign of life and raises whatever it likes.
+    `ping` asks the database for a sign of life and raises whatever it likes; `mllp` tells whether HL7 v2 messages
+    are taken, where they should be.
     """
 
     async def live(_request: Request) -> Response:
@@ -30,8 +31,13 @@ def health_routes(ping: Ping) -> list[Route]:
         try:
             await asyncio.wait_for(ping(), PING_SECONDS)
         except Exception:
-            body = {"status": "fail", "output": "MongoDB cannot be reached"}
-            return JSONResponse(body, 503, headers={**_HEADERS, "Retry-After": "2"})
+            return _fail("MongoDB cannot be reached")
+        if not mllp():
+            return _fail("The MLLP listener does not run")
         return JSONResponse({"status": "pass"}, headers=_HEADERS)
 
     return [Route("/health/live", live), Route("/health/ready", ready)]
+
+
+def _fail(output: str) -> Response:
+    return JSONResponse({"status": "fail", "output": output}, 503, headers={**_HEADERS, "Retry-After": "2"})

@@ -32,24 +32,25 @@ class Metrics:
     def __init__(self, interactions: Collection[str], resource_types: Collection[str]) -> None:
         self._interactions = frozenset(interactions)
         self._types = frozenset(resource_types) | {""}
-        self._registry = CollectorRegistry()
+        self.registry = CollectorRegistry()
+        """For what else this process counts"""
         self._requests = Counter(
             "fhir_requests",
             "Requests answered",
             ["interaction", "type", "status"],
-            registry=self._registry,
+            registry=self.registry,
         )
         self._seconds = Histogram(
             "fhir_request_duration_seconds",
             "Time from the first byte to the last",
             ["interaction", "type"],
             buckets=_BUCKETS,
-            registry=self._registry,
+            registry=self.registry,
         )
         # Resolving labels costs more than counting; there are few distinct ones.
         self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         if MULTIPROCESS_DIR not in os.environ:
-            ProcessCollector(registry=self._registry)
+            ProcessCollector(registry=self.registry)
 
     def observe(self, interaction: str, resource_type: str, status: int, seconds: float) -> None:
         """Count one answered request; `resource_type` is empty at system level."""
@@ -70,7 +71,7 @@ class Metrics:
     def exposition(self) -> bytes:
         """The numbers in Prometheus' text format."""
         if MULTIPROCESS_DIR not in os.environ:
-            return generate_latest(self._registry)
+            return generate_latest(self.registry)
         everyone = CollectorRegistry()
         MultiProcessCollector(everyone)  # type: ignore[no-untyped-call]
         return generate_latest(everyone)

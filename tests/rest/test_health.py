@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 import httpx
 import pytest
@@ -11,8 +12,8 @@ from starlette.applications import Starlette
 from fhir_server.rest.health import Ping, health_routes
 
 
-async def ask(path: str, ping: Ping) -> httpx.Response:
-    transport = httpx.ASGITransport(Starlette(routes=list(health_routes(ping))))
+async def ask(path: str, ping: Ping, mllp: Callable[[], bool] = lambda: True) -> httpx.Response:
+    transport = httpx.ASGITransport(Starlette(routes=list(health_routes(ping, mllp))))
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         return await client.get(path)
 
@@ -56,3 +57,12 @@ async def test_not_ready_says_so_within_two_seconds_and_tells_no_secret(ping: Pi
 async def test_alive_without_a_database(ping: Ping) -> None:
     answer = await ask("/health/live", ping)
     assert (answer.status_code, answer.json()) == (200, {"status": "pass"})
+
+
+async def test_not_ready_where_messages_should_be_taken_and_are_not() -> None:
+    async def well() -> None:
+        return None
+
+    answer = await ask("/health/ready", well, lambda: False)
+    assert (answer.status_code, answer.json()["output"]) == (503, "The MLLP listener does not run")
+    assert (await ask("/health/live", well, lambda: False)).status_code == 200
