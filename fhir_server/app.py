@@ -23,6 +23,7 @@ from capability.table import SYSTEM_INTERACTIONS, TABLE, TYPE_INTERACTIONS
 from fhir_server.audit.event import Source
 from fhir_server.audit.writer import AuditWriter
 from fhir_server.context import Context
+from fhir_server.feed import with_feed
 from fhir_server.interactions import own_parameters
 from fhir_server.interactions.own_parameters import OwnParameters
 from fhir_server.operations.reindex_job import work_when_asked
@@ -35,6 +36,7 @@ from fhir_server.search.site import Site
 from fhir_server.settings import Settings
 from fhir_server.store import search_format
 from fhir_server.store.store import Store
+from importers.hl7v2.config import Feeds
 from resources.outcome import FHIRError
 
 PATIENCE = 30
@@ -78,12 +80,15 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        ctx = await open_context(settings, store)
+        ctx = with_feed(await open_context(settings, store), Feeds())
         endpoint.serve(ctx)
-        reindexing = asyncio.create_task(work_when_asked(ctx))
+        assert ctx.feed is not None
+        behind = [asyncio.create_task(work_when_asked(ctx)), asyncio.create_task(ctx.feed.run())]
         yield
-        reindexing.cancel()
-        await asyncio.gather(reindexing, return_exceptions=True)
+        for task in behind:
+            task.cancel()
+        await asyncio.gather(*behind, return_exceptions=True)
+        await ctx.feed.idle()
         access_log.flush()
         await store.close()
 

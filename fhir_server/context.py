@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fhir_server.settings import Settings
     from fhir_server.store.store import Store
     from fhir_server.store.unit import Unit
+    from importers.hl7v2.feed import Feed
     from resources.outcome import FHIRError, Issue
 
 Query = tuple[tuple[str, str], ...]
@@ -159,6 +160,8 @@ class Context:
     parameters: Parameters
     secret: bytes
     """Signs paging cursors; the same in every worker"""
+    feed: Feed | None = None
+    """Messages of HL7 v2; None where none are taken (while something is loaded, say)"""
 
     def at(self, site: Site) -> Context:
         """The same with the search parameters of this site."""

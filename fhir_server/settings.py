@@ -108,6 +108,18 @@ class Settings(BaseSettings):
         default=2000, ge=1, le=1_000_000, description="Most resources that a reindex looks at in one second."
     )
 
+    feed_retention_days: int = Field(
+        default=0,
+        ge=0,
+        le=36_500,
+        description="How long HL7 v2 messages are kept as they came in; 0 keeps them for ever.",
+    )
+    feed_patience_seconds: Seconds = Field(
+        default=20.0,
+        description="How long the sender of an HL7 v2 message waits while MongoDB is away or an earlier message "
+        "for the same patient is in work; then it is asked to send again (AR).",
+    )
+
     max_body_bytes: Bytes = Field(
         default=64 * 1024 * 1024, description="Largest request body as sent; more is 413."
     )

@@ -1,7 +1,8 @@
-"""The one thing importers need of the server: `submit(bundle, sender, key)`, handed to them by `app`."""
+"""What importers need of the server, handed to them by `app`: `submit(bundle, sender, key)` and `find(queries)`."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,5 +29,17 @@ class Submit(Protocol):
         batch each entry is looked at by itself. A key is marked in the same commit as the data.
 
         http://hl7.org/fhir/R4/http.html#transaction
+        """
+        ...
+
+
+class Find(Protocol):
+    """Looks up what is stored, for the server's own use: nothing leaves through it, so that it is not audited."""
+
+    async def __call__(self, queries: Sequence[tuple[str, str]]) -> list[list[Json]]:
+        """For each (resource type, search query) the current resources that match, with id and meta.versionId.
+
+        At most 1,000 for each. Queries are criteria (`identifier=system|value&status=active`), without `_count` and
+        the like; FHIRError 400 where one cannot be understood.
         """
         ...

@@ -7,7 +7,7 @@ compound indexes for the searches that clients really make (`capability.indexes`
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -25,12 +25,33 @@ from fhir_server.store.faults import Away, translated
 HISTORY = ".history"
 DONE = "_done"
 """Keys of what was done once and for all, see `fhir_server.system.done`"""
+FEED, FEED_CHUNKS, FEED_SERVERS = "_feed", "_feed_chunks", "_feed_servers"
+"""Messages of HL7 v2, see `fhir_server.store.feed`"""
 NAMESPACE_EXISTS = 48
 SMALL = 10_000
 """Documents over which an index is made at once; over more it is made while the server works."""
 
 BY_TIME = IndexModel([("t", DESCENDING), ("_id", DESCENDING)], name="t")
 _WILDCARD = IndexModel([("s.$**", ASCENDING)], name="s")
+_EXPIRES = IndexModel([("expires", ASCENDING)], name="expires", expireAfterSeconds=0)
+_NEWEST = [("t", DESCENDING), ("_id", DESCENDING)]
+OTHERS: Mapping[str, Sequence[IndexModel]] = {
+    DONE: (),
+    FEED: (
+        BY_TIME,
+        IndexModel([("status", ASCENDING), *_NEWEST], name="status+t"),
+        IndexModel([("sender", ASCENDING), *_NEWEST], name="sender+t"),
+        IndexModel([("patients", ASCENDING), *_NEWEST], name="patients+t"),
+        IndexModel([("sid", ASCENDING)], name="sid", partialFilterExpression={"sid": {"$exists": True}}),
+        IndexModel(
+            [("open", ASCENDING), ("keys", ASCENDING)], name="open", partialFilterExpression={"open": True}
+        ),
+        _EXPIRES,
+    ),
+    FEED_CHUNKS: (_EXPIRES,),
+    FEED_SERVERS: (IndexModel([("beat", ASCENDING)], name="beat", expireAfterSeconds=3600),),
+}
+"""Those of collections that hold no resources"""
 _NO_VALUES = ("r", "v", "t", "put", "deleted")
 
 log = structlog.get_logger()
@@ -81,8 +102,8 @@ class Collections:
         await asyncio.shield(making)
 
     async def _make_all(self, resource_type: str) -> None:
-        if resource_type == DONE:
-            await self._make(DONE, [])
+        if resource_type in OTHERS:
+            await self._make(resource_type, OTHERS[resource_type])
         else:
             await self._make(resource_type, indexes_of(resource_type))
             await self._make(resource_type + HISTORY, [BY_TIME])
@@ -116,7 +137,9 @@ class Collections:
         """What is not as it should be, of each collection that there is."""
         found = []
         for name in sorted(await self._database.list_collection_names()):
-            if name[:1].isupper():
+            if name in OTHERS:
+                found.append(await self._drift(name, OTHERS[name]))
+            elif name[:1].isupper():
                 expected = [BY_TIME] if name.endswith(HISTORY) else indexes_of(name)
                 found.append(await self._drift(name, expected))
         return [each for each in found if each]

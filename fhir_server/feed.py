@@ -1,0 +1,111 @@
+"""The feed of HL7 v2 on this server: what `importers.hl7v2` is handed, put together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from fhir_server.context import FhirRequest, Result
+from fhir_server.find import finder
+from fhir_server.store.documents import new_id, now
+from fhir_server.store.feed import MongoFeed
+from fhir_server.submit import agent_of, submitter
+from importers.hl7v2.ack import Answering
+from importers.hl7v2.config import Feeds
+from importers.hl7v2.feed import Feed, Work
+from importers.hl7v2.issue import INTERNAL_ERROR
+from importers.hl7v2.issue import Issue as Told
+from importers.hl7v2.meaning import Interpreter
+from importers.hl7v2.process import Process, sender_of
+from importers.hl7v2.reading import Reader
+from importers.hl7v2.rows import DEAD, OPEN, Peer, Row
+from importers.mllp.receive import Broken, Connection, Receive
+from resources.outcome import FHIRError, Issue
+
+if TYPE_CHECKING:
+    from fhir_server.context import Context
+
+_STATUS = {"error": 422, "rejected": 400, "retrying": 503, "received": 503}
+
+
+def with_feed(ctx: Context, feeds: Feeds) -> Context:
+    """The context with a feed that writes through it."""
+    return replace(ctx, feed=open_feed(ctx, feeds))
+
+
+def open_feed(ctx: Context, feeds: Feeds) -> Feed:
+    """A feed on this server; `feeds` are the settings of those who send to it."""
+    days = ctx.settings.feed_retention_days
+
+    def answering(application: str, facility: str) -> Answering:
+        config = feeds.of(application, facility)
+        return Answering(config.ack_mode, config.default_version or "2.5.1", now)
+
+    async def tell(row: Row) -> None:
+        await told(ctx, row)
+
+    return Feed(
+        Work(
+            store=MongoFeed(ctx.store, retention=timedelta(days=days) if days else None),
+            read=Reader(feeds),
+            process=Process(Interpreter(feeds, now), finder(ctx), submitter(ctx)),
+            tell=tell,
+            now=now,
+            new_id=new_id,
+            answering=answering,
+            patience=ctx.settings.feed_patience_seconds,
+        )
+    )
+
+
+async def told(ctx: Context, row: Row) -> None:
+    """Leaves the AuditEvent of a message: who sent it from where, its MSH-10, and what came of it."""
+    about = {"sender": row.sender, "control-id": row.control_id, "type": row.type, "duplicate-of": row.of}
+    request = FhirRequest(
+        "operation",
+        operation="process-hl7v2",
+        query=tuple((name, value) for name, value in about.items() if value),
+        agent=agent_of(sender_of(row)),
+        request_id=row.id,
+    )
+    if row.status in DEAD | OPEN:
+        await ctx.audit.failure(request, refusal(row))
+        return
+    patients = tuple(each for each in row.patients if each.startswith("Patient/"))
+    async with ctx.store.unit() as unit:
+        ctx.audit.success(unit, request, Result(200, changed=False, patients=patients))
+        await unit.commit()
+
+
+def refusal(row: Row) -> FHIRError:
+    """What a row that was refused says of itself."""
+    return FHIRError(_STATUS[row.status], [_issue(each) for each in row.issues] or [_NOTHING])
+
+
+_BROKEN: dict[Broken, Told] = {
+    "truncated": Told("", "The connection ended before the message did", INTERNAL_ERROR, "error"),
+    "unfinished": Told("", "The next message began before this one ended", INTERNAL_ERROR, "error"),
+    "too-large": Told("", "The message is larger than this server takes", INTERNAL_ERROR, "error"),
+}
+_NOTHING = Issue("error", "processing", "The message was not processed")
+_CODES = {"101": "required", "103": "code-invalid", "200": "not-supported", "201": "not-supported",
+          "203": "not-supported", "207": "transient"}  # fmt: skip
+
+
+def _issue(told: Told) -> Issue:
+    """http://hl7.org/fhir/R4/valueset-issue-type.html"""
+    where = f"{told.place}: " if told.place else ""
+    return Issue(told.severity, _CODES.get(told.code, "processing"), f"{where}{told.text}")
+
+
+def receiver(feed: Feed) -> Receive:
+    """What the MLLP listener hands messages to."""
+
+    async def receive(raw: bytes, connection: Connection, *, broken: Broken | None = None) -> list[bytes]:
+        peer = Peer("mllp", connection.address, identity=connection.certificate)
+        if broken is not None:
+            return list((await feed.keep(raw, peer, _BROKEN[broken])).answers)
+        return list((await feed.receive(raw, peer)).answers)
+
+    return receive

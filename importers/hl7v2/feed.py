@@ -1,0 +1,341 @@
+"""The feed: what arrives is kept first, then done once, in order, and answered when that is durable.
+
+No I/O of its own: the store, the audit trail and what is written come as Protocols. Every state a process can die
+in is one from which another goes on: a row that is open and nobody works on is worked on again, and what was
+committed under its key is not done twice (docs/hl7v2.md#order-and-loss, docs/adr/0021-hl7v2-feed.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeVar
+
+import structlog
+
+from importers.hl7v2 import ack
+from importers.hl7v2.er7 import Message
+from importers.hl7v2.header import read_header
+from importers.hl7v2.issue import INTERNAL_ERROR, Issue
+from importers.hl7v2.order import Order, Turn
+from importers.hl7v2.process import Process
+from importers.hl7v2.reading import MOST_UNREADABLE, Read, Reader
+from importers.hl7v2.rows import DEAD, OPEN, Answered, FeedStore, Peer, Row
+from resources.outcome import FHIRError, unavailable
+
+PATIENCE = 20.0
+"""Seconds that a sender waits while the database is away, before he is told to send again (AR)"""
+MOST_ATTEMPTS = 50
+"""How often a message is tried while MongoDB answers and yet it cannot be written"""
+PAUSE = 1.0
+"""Seconds between two looks for what others left behind"""
+LARGE = 4 * 1024 * 1024
+"""Bytes from which on a message is kept before its place in line is taken"""
+REUSED = "control-id-reused"
+UNREADABLE = "unreadable"
+
+Told = Callable[[Row], Awaitable[None]]
+"""Leaves the AuditEvent of a message: an access like any other, whatever came of it"""
+Answer = TypeVar("Answer")
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a feed works with."""
+
+    store: FeedStore
+    read: Reader
+    process: Process
+    tell: Told
+    now: Callable[[], datetime]
+    new_id: Callable[[], str]
+    answering: Callable[[str, str], ack.Answering]
+    """(MSH-3, MSH-4) → how that sender is answered"""
+    patience: float = PATIENCE
+
+
+class Feed:
+    """Takes messages; `run` besides, as long as it does, takes over what processes that died left behind."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._order = Order()
+        self._working: dict[str, asyncio.Task[Answered]] = {}
+        self._turns: dict[str, Turn] = {}
+        self._number = 0
+
+    async def receive(self, raw: bytes, peer: Peer, *, charset: str | None = None) -> Answered:
+        """Keeps the message, does what it says, and tells what to answer.
+
+        Goes on when the caller is cancelled; the same message, sent again meanwhile, waits for the same end.
+        """
+        read = self._work.read(raw, charset)
+        row = self._row(raw, peer, read)
+        if read.message is None:
+            return await self.keep(raw, peer, read.fault)
+        if len(raw) > LARGE:
+            try:
+                until = time.monotonic() + self._work.patience
+                await self._patiently(lambda: self._work.store.put(row.id, raw), until)
+            except FHIRError as away:
+                return self._refused(replace(row, status="rejected"), raw, away)
+        working = self._working.get(row.id)
+        if working is None:
+            return await asyncio.shield(self._begin(row, self._first(row, raw, read.message)))
+        first = await asyncio.shield(working)
+        return await self._repeated(row, raw, first)
+
+    async def keep(self, raw: bytes, peer: Peer, fault: Issue) -> Answered:
+        """Keeps what cannot be read as a message, or did not arrive whole, for a person to look at."""
+        row = self._row(raw, peer, self._work.read.header_of(raw, fault))
+        row.id = self._work.new_id()
+        row.status, row.issues, row.flags = "rejected", (fault,), (UNREADABLE,)
+        self._close(row, tuple(ack.reject(raw, fault, answering=self._answering(row))))
+        with suppress(FHIRError):  # it is refused anyway: what is lost is a thing to look at
+            await self._work.store.note(row, raw[:MOST_UNREADABLE])
+            await self._work.tell(row)
+        return Answered(row.answers, row)
+
+    def _row(self, raw: bytes, peer: Peer, read: Read) -> Row:
+        self._number += 1
+        return replace(
+            read.row,
+            received=self._work.now(),
+            peer=peer,
+            size=len(raw),
+            number=self._number,
+            status="received",
+        )
+
+    def _begin(self, row: Row, work: Awaitable[Answered]) -> asyncio.Task[Answered]:
+        """Takes the row's place in line at once, and works on it in a task of its own."""
+        if row.id not in self._turns:
+            self._turns[row.id] = self._order.turn(row.keys)
+        task = asyncio.ensure_future(self._ended(row, work))
+        self._working[row.id] = task
+        return task
+
+    async def _ended(self, row: Row, work: Awaitable[Answered]) -> Answered:
+        """What is to be tried again keeps its place in line: nothing later may come before it."""
+        kept = False
+        try:
+            answered = await work
+            kept = answered.row.status == "retrying"
+            return answered
+        finally:
+            del self._working[row.id]
+            if not kept:
+                self._turns.pop(row.id).end()
+
+    # A message that came for the first time
+
+    async def _first(self, row: Row, raw: bytes, message: Message) -> Answered:
+        until = time.monotonic() + self._work.patience
+        try:
+            arrived = await self._patiently(lambda: self._work.store.arrive(row, raw), until)
+        except FHIRError as away:
+            return self._refused(replace(row, status="rejected"), raw, away)
+        if not arrived.first:
+            return await self._known(row, raw, arrived.row, until)
+        if arrived.reused:
+            row.flags = (*row.flags, REUSED)
+        return await self._worked(row, raw, message, until)
+
+    async def _worked(self, row: Row, raw: bytes, message: Message, until: float) -> Answered:
+        """Waits for its turn, processes, writes down what came of it; retrying where the database stays away."""
+        row.attempts += 1
+        try:
+            await self._in_turn(row, until)
+            done = await self._patiently(lambda: self._work.process(message, row, key_of(row)), until)
+            row.status, row.issues, row.written = done.status, done.issues, done.written
+            row.patients = tuple(dict.fromkeys((*row.patients, *done.patients)))
+            self._close(row, self._answers(row, raw))
+            await self._patiently(lambda: self._durable(row), until)
+        except FHIRError as away:
+            return await self._later(row, raw, away)
+        except Exception as unknown:
+            log.exception("hl7v2_message_failed", row=row.id)
+            fault = Issue(
+                "",
+                f"The server failed to process it ({type(unknown).__name__}); it is kept",
+                severity="error",
+            )
+            row.status, row.issues = "error", (fault,)
+            self._close(row, self._answers(row, raw))
+            await self._patiently(lambda: self._durable(row), until)
+        return Answered(row.answers, row)
+
+    async def _durable(self, row: Row) -> None:
+        """The row's end and its AuditEvent: without either there is no answer."""
+        await asyncio.gather(self._work.store.finish(row), self._work.tell(row))
+
+    async def _in_turn(self, row: Row, until: float) -> None:
+        """When all that came before it for its patients is done, here and on other servers."""
+        try:
+            async with asyncio.timeout(max(0.0, until - time.monotonic())):
+                await self._turns[row.id].wait()
+        except TimeoutError:
+            raise _earlier() from None
+        delay = 0.02
+        # Tried again, it waits only for what is older by the clock: so that no two wait for each other.
+        before = row.received if row.attempts > 1 else None
+        while row.after and await self._work.store.still_open(row.after, before):
+            if time.monotonic() > until:
+                raise _earlier()
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, 1.0)
+
+    async def _later(self, row: Row, raw: bytes, away: FHIRError) -> Answered:
+        """The row stays open: this process, or another, tries again. The sender is told to do so, too."""
+        row.written, row.finished = (), None
+        row.status = "retrying" if row.attempts < MOST_ATTEMPTS else "error"
+        self._refused(row, raw, away)
+        if row.status == "error":
+            row.finished = self._work.now()
+        with suppress(FHIRError):
+            await self._work.store.finish(row)
+            await self._work.tell(row)
+        return Answered(row.answers, row)
+
+    def _refused(self, row: Row, raw: bytes, away: FHIRError) -> Answered:
+        row.issues = (Issue("", f"Send it again: {away}", INTERNAL_ERROR, "error"),)
+        row.answers = tuple(ack.reject(raw, row.issues[0], answering=self._answering(row)))
+        row.code = ack_code(row.answers)
+        return Answered(row.answers, row)
+
+    async def _patiently(self, attempt: Callable[[], Awaitable[Answer]], until: float) -> Answer:
+        """Again, with growing pauses, while the database is away."""
+        delay = 0.05
+        while True:
+            try:
+                return await attempt()
+            except FHIRError as fault:
+                if fault.status != 503 or time.monotonic() + delay > until:
+                    raise
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, 2.0)
+
+    # One that had come before
+
+    async def _known(self, row: Row, raw: bytes, there: Row, until: float) -> Answered:
+        """Waits while another server works on it; takes it over from one that died."""
+        delay = 0.05
+        try:
+            while there.status in OPEN:
+                taken = await self._work.store.take(there.id)
+                if taken is not None:
+                    return await self._resumed(taken)
+                if time.monotonic() > until:
+                    raise _earlier()
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, 1.0)
+                there = await self._work.store.get(there.id) or there
+        except FHIRError as away:
+            return self._refused(replace(row, status="rejected"), raw, away)
+        return await self._repeated(row, raw, Answered(there.answers, there))
+
+    async def _repeated(self, row: Row, raw: bytes, first: Answered) -> Answered:
+        """The same answer as then; that it came again is written down, and an access of its own."""
+        if first.row.status in OPEN or not first.row.finished:
+            return first
+        again = replace(row, id=self._work.new_id(), status="duplicate", of=first.row.id, keys=())
+        again.code, again.finished, again.patients = first.row.code, self._work.now(), first.row.patients
+        try:
+            until = time.monotonic() + self._work.patience
+            await self._patiently(lambda: self._noted(again), until)
+        except FHIRError as away:  # no access without its event
+            return self._refused(replace(row, status="rejected"), raw, away)
+        return Answered(first.answers, again)
+
+    async def _noted(self, row: Row) -> None:
+        await self._work.store.note(row)
+        await self._work.tell(row)
+
+    # What was left behind
+
+    async def run(self) -> None:
+        """Until it is cancelled: gives signs of life, and takes over what nobody works on."""
+        looks = 0
+        while True:
+            with suppress(FHIRError):
+                if self._working:
+                    await self._work.store.beat()
+                if looks % 2 == 0:
+                    await self.resume()
+            looks += 1
+            await asyncio.sleep(PAUSE)
+
+    async def resume(self) -> int:
+        """Begins to work on open rows that nobody works on; how many."""
+        waiting = self._turns.keys() - self._working.keys()
+        if waiting:
+            for each in waiting - await self._work.store.still_open(waiting):
+                self._turns.pop(each).end()  # another server has done it
+        found = [
+            row for row in await self._work.store.orphans(list(self._working)) if row.id not in self._working
+        ]
+        for row in found:
+            self._begin(row, self._resumed(row)).add_done_callback(_heard)
+        return len(found)
+
+    async def _resumed(self, row: Row) -> Answered:
+        until = time.monotonic() + self._work.patience
+        raw = await self._patiently(lambda: self._work.store.raw(row.id), until)
+        read = self._work.read(raw, row.charset or None)
+        if read.message is None:
+            return await self.keep(raw, row.peer, read.fault)
+        return await self._worked(row, raw, read.message, until)
+
+    async def idle(self) -> None:
+        """Returns when nothing is in work."""
+        while self._working:
+            await asyncio.wait(list(self._working.values()))
+
+    # Answers
+
+    def _answers(self, row: Row, raw: bytes) -> tuple[bytes, ...]:
+        header = read_header(raw)
+        if header is None:
+            return ()
+        code = "AA" if row.status == "processed" else "AE" if row.status == "error" else "AR"
+        return tuple(ack.answers(header, code, row.issues, answering=self._answering(row)))  # type: ignore[arg-type]
+
+    def _close(self, row: Row, answers: tuple[bytes, ...]) -> None:
+        row.answers, row.code, row.finished = answers, ack_code(answers), self._work.now()
+
+    def _answering(self, row: Row) -> ack.Answering:
+        return self._work.answering(row.application, row.facility)
+
+
+def key_of(row: Row) -> str:
+    """Under which what it says is done once; a replay is another time."""
+    return f"hl7v2/{row.id}" + (f"/{row.replays}" if row.replays else "")
+
+
+def ack_code(answers: tuple[bytes, ...]) -> str:
+    """MSA-1 of the last answer."""
+    if not answers:
+        return ""
+    text = answers[-1].replace(b"\0", b"")
+    start = text.find(b"\rMSA") + 5
+    return text[start : start + 2].decode("ascii", "replace")
+
+
+def is_dead(row: Row) -> bool:
+    return row.status in DEAD
+
+
+def _earlier() -> FHIRError:
+    return unavailable("What came before it for the same patient is still in work")
+
+
+def _heard(task: asyncio.Task[Answered]) -> None:
+    """What it raised is in the log; the row is open, and will be tried again."""
+    if not task.cancelled():
+        task.exception()

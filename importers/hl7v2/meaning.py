@@ -1,0 +1,69 @@
+"""What a message means for what is stored: converted, reconciled, and told where it comes from."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+
+from importers.hl7v2.config import FeedConfig, Feeds
+from importers.hl7v2.conversion import Conversion, ConversionError
+from importers.hl7v2.convert import convert
+from importers.hl7v2.er7 import Message
+from importers.hl7v2.issue import REJECTING, REQUIRED_FIELD_MISSING, UNSUPPORTED_MESSAGE_TYPE, Issue
+from importers.hl7v2.process import Meaning, Refused
+from importers.hl7v2.provenance import origin
+from importers.hl7v2.reconcile import UnclearError, reconciled
+from importers.hl7v2.rows import Row
+from importers.submit import Find
+
+LARGE = 256 * 1024
+"""Bytes from which on a message is converted beside the event loop"""
+
+
+class Interpreter:
+    """`Interpret` by the mappings of this server and the settings of the feeds."""
+
+    def __init__(self, feeds: Feeds, now: Callable[[], datetime]) -> None:
+        self._feeds = feeds
+        self._now = now
+
+    async def __call__(self, message: Message, row: Row, find: Find, attempt: int = 0) -> Meaning:
+        _check(message)
+        config = self._feeds.of(row.application, row.facility)
+        conversion = await self._converted(message, config, row)
+        try:
+            made = await reconciled(conversion, find, attempt)
+        except UnclearError as unclear:
+            raise Refused("error", (*conversion.issues, unclear.issue)) from None
+        issues = tuple(made.issues)
+        if any(issue.severity in {"error", "fatal"} for issue in issues):
+            raise Refused("error", issues)
+        found = tuple(reference for reference in made.references.values() if reference.startswith("Patient/"))
+        merges = any(draft.replaced_by is not None for draft in conversion.drafts)
+        if not made.bundle.get("entry"):
+            return Meaning(None, issues, found)
+        bundle = dict(made.bundle)
+        entries = bundle["entry"]
+        bundle["entry"] = [*entries, *origin(message, config, row, entries, self._now())]
+        return Meaning(bundle, issues, found, merges=merges, unfinished=made.unfinished)
+
+    @staticmethod
+    async def _converted(message: Message, config: FeedConfig, row: Row) -> Conversion:
+        try:
+            if row.size >= LARGE:
+                return await asyncio.to_thread(convert, message, config, row.id)
+            return convert(message, config, row.id)
+        except ConversionError as fault:
+            status = "rejected" if fault.issue.code in REJECTING | {REQUIRED_FIELD_MISSING} else "error"
+            raise Refused(status, (*message.issues, fault.issue)) from None  # type: ignore[arg-type]
+
+
+def _check(message: Message) -> None:
+    """What no message can be answered without, and what is no message but an answer."""
+    if message.type == "ACK" or message.first("MSA") is not None:
+        told = "An acknowledgment is an answer, to a message that this server has not sent"
+        raise Refused("rejected", (Issue("MSH-9", told, UNSUPPORTED_MESSAGE_TYPE, "error"),))
+    if not message.control_id.strip():
+        told = "MSH-10 is empty; without it nobody can tell which message the answer is for"
+        raise Refused("rejected", (Issue("MSH-10", told, REQUIRED_FIELD_MISSING, "error"),))
