@@ -4,17 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from importers.hl7v2.conversion import Conversion
+from importers.hl7v2.allergy import allergies
+from importers.hl7v2.condition import diagnoses, problems
+from importers.hl7v2.conversion import Conversion, Draft
+from importers.hl7v2.coverage import coverages
 from importers.hl7v2.encounter import encounter
-from importers.hl7v2.message_header import message_header
 from importers.hl7v2.patient import patient
+from importers.hl7v2.procedure import procedures
+from importers.hl7v2.related_person import account, guarantors, next_of_kin
+from importers.hl7v2.roles import roles
 
 
 def adt(conversion: Conversion) -> None:
     """One patient, his visit, and what is told about both."""
-    message_header(conversion)
     subject = patient(conversion)
-    encounter(conversion, subject)
+    visit = encounter(conversion, subject)
+    around(conversion, subject, visit)
+
+
+def around(conversion: Conversion, subject: Draft, visit: Draft | None) -> None:
+    """What other segments tell about the patient and the visit; a segment that is absent says nothing."""
+    message = conversion.message
+    if message.first("ROL") or message.first("PRT"):
+        roles(conversion, subject, visit)
+    if message.first("NK1"):
+        next_of_kin(conversion, subject)
+    pid = message.first("PID")
+    if pid is not None and pid.raw(18):
+        account(conversion, pid, subject, visit)
+    elif message.first("GT1"):
+        guarantors(conversion, subject)
+    allergies(conversion, subject)
+    if message.first("DG1"):
+        diagnoses(conversion, subject, visit)
+    if message.first("PRB"):
+        problems(conversion, subject, visit)
+    if message.first("PR1"):
+        procedures(conversion, subject, visit)
+    if message.first("IN1"):
+        coverages(conversion, subject)
 
 
 _ONE_VISIT = """

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from importers.hl7v2 import adt
+from importers.hl7v2 import adt, adt_merge, clinical_messages
 from importers.hl7v2.config import FeedConfig
 from importers.hl7v2.conversion import Conversion, ConversionError
 from importers.hl7v2.er7 import Message
@@ -39,7 +39,7 @@ VERSIONS = (
     "2.8.2",
 )
 
-MESSAGES: Mapping[str, MessageMap] = {**adt.EVENTS}
+MESSAGES: Mapping[str, MessageMap] = {**adt.EVENTS, **adt_merge.EVENTS, **clinical_messages.EVENTS}
 """`ADT^A01`, or `ADT` for messages without event, → what maps it."""
 
 

@@ -147,6 +147,12 @@ def _add_numbers(conversion: Conversion, values: Iterable[Value], found: list[Js
     return match
 
 
+def strong_numbers(conversion: Conversion, values: Iterable[Value]) -> list[Json]:
+    """The Identifiers among CX that say who a patient is."""
+    found = ((value, identifier(conversion, value)) for value in values)
+    return [number for value, number in found if number is not None and is_strong(conversion, value)]
+
+
 def _put(found: list[Json], number: Json) -> None:
     if not any(each["value"] == number["value"] and each.get("system") == number["system"] for each in found):
         found.append(number)

@@ -32,6 +32,8 @@ class Reconciled:
     issues: list[Issue] = field(default_factory=list)
     references: dict[str, str] = field(default_factory=dict)
     """By the url of a draft: `Type/id`; of a patient that the server will name, the url itself"""
+    merges: bool = False
+    """Patients are joined"""
     unfinished: bool = False
     """Resources of a merged patient are left: submit, then reconcile again (under another key)"""
 
@@ -85,7 +87,8 @@ def reconcile(
     if writing.entries:
         bundle["entry"] = list(writing.entries.values())
     references = {draft.url: writing.references.get(draft.url, draft.url) for draft in conversion.drafts}
-    return Reconciled(bundle, [*conversion.issues, *matches.issues], references, unfinished)
+    issues = [*conversion.issues, *matches.issues]
+    return Reconciled(bundle, issues, references, merges=bool(merges), unfinished=unfinished)
 
 
 class _Writing:
