@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache, partial
 from typing import Any
 
+from capability.table import TABLE
 from fhir_server.search import (
     coded,
     composite,
@@ -110,7 +111,8 @@ def _run(branch: _Branch, resource: dict[str, Any], site: Site, found: dict[str,
                 for code in branch.codes:
                     _add(found, f"{code}:{name}", further)
         if contained.CONTAINED in resource:
-            inside = list(contained.referred(items, resource, partial(search_document, site=site)))
+            as_its_own = partial(search_document, site=replace(site, table=TABLE))
+            inside = list(contained.referred(items, resource, as_its_own))
             for code in branch.codes if inside else ():
                 found.setdefault(f"{code}:{contained.CONTAINED}", []).extend(inside)
 

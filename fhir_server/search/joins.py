@@ -14,7 +14,8 @@ from fhir_server.search import compared, contained
 from fhir_server.search import filter as filters
 from fhir_server.search.ask import Access, Ask, Found, Planning
 from fhir_server.search.canonical import has_url, holds_canonicals
-from fhir_server.search.chain import Chained, Criterion, Join, Referred, named
+from fhir_server.search.chain import Chained, Criterion, Join, Referred, named, nodes
+from fhir_server.search.clause import Clause
 from fhir_server.search.query import condition, together
 from fhir_server.search.site import Condition, Site
 from resources import outcome
@@ -76,7 +77,8 @@ class _Resolution:
         conditions: list[tuple[str, Condition]] = []
         for target, inner in chained.targets:
             inside = yield from self.condition(inner)
-            conditions.append((target, inside))
+            if not _is_own(inner):
+                conditions.append((target, inside))
             urls = canonicals and has_url(target)
             key = (target, id(inner), urls)
             keys.append(key)
@@ -128,6 +130,11 @@ class _Resolution:
                 f"follow; narrow what stands at its end"
             )
             raise outcome.error(400, "too-costly", text)
+
+
+def _is_own(criterion: Criterion) -> bool:
+    """Whether it asks for parameters of this server's own: contained resources are indexed by those of R4 only."""
+    return any(isinstance(each, Clause) and each.parameter.generation for each in nodes(criterion))
 
 
 def _addresses(resource_type: str, documents: Sequence[Found]) -> Iterator[str]:
