@@ -115,7 +115,7 @@ def instant(moment: datetime) -> str:
 
     http://hl7.org/fhir/R4/datatypes.html#instant
     """
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 class _Ids:

@@ -18,6 +18,9 @@ from resources.registry import Element, is_primitive, is_resource, json_members
 Path = tuple[str, Any]
 """A JSON name and the path of the object it is a member of; None stands above a resource"""
 
+Place = tuple[Json, Path]
+"""An object with a `reference`, and its path"""
+
 LINKS = frozenset({"uri", "url"})
 NAMES = frozenset({"fullUrl"})
 """Elements that give a thing its name rather than point to one"""
@@ -25,70 +28,83 @@ NAMES = frozenset({"fullUrl"})
 _NARRATIVE_LINK = re.compile(r"""(\b(?:href|src)\s*=\s*)("[^"]*"|'[^']*')""")
 
 
-def rewritten(resource: Json, targets: Mapping[str, str]) -> Json:
-    """A copy of the resource in which every link that is a key of `targets` is its value.
+class Rewriting:
+    """Rewrites the links that are keys of `targets` to their values; what holds none is shared, not copied.
 
-    What holds no such link is shared with the original, not copied. A reference that now points to a type
-    that may not stand there is a 400.
+    `conditional` are the places of references such as `Practitioner?identifier=…`, by their text: `settle` puts in what
+    they match.
     """
-    if not targets:
-        return resource
-    rewriting = _Rewriting(targets)
-    changed = rewriting.members(resource, (resource["resourceType"], None))
-    if rewriting.doubtful:
-        validation.check(changed)
-    return changed
-
-
-def rewritten_patch(operations: Any, resource_type: str, targets: Mapping[str, str]) -> Any:
-    """The operations of a JSON Patch with the links in their values rewritten."""
-    if not isinstance(operations, list) or not targets:
-        return operations
-    rewriting = _Rewriting(targets)
-    return [rewriting.operation(each, resource_type) for each in operations]
-
-
-class _Rewriting:
-    """Walks a resource; `doubtful` once a reference points to a type that its element may not allow."""
 
     def __init__(self, targets: Mapping[str, str]) -> None:
         self._targets = targets
-        self.doubtful = False
+        self.conditional: dict[str, list[Place]] = {}
+        self._doubtful = False
+        """A reference now points to a type that its element may not allow"""
 
-    def members(self, value: Json, path: Path) -> Json:
+    def resource(self, resource: Json) -> Json:
+        """A copy with its links rewritten; 400 where a reference now points to a type that may not stand there."""
+        changed = self._members(resource, (resource["resourceType"], None))
+        self._check(changed)
+        return changed
+
+    def patch(self, operations: list[Any], resource_type: str) -> list[Any]:
+        """The operations of a JSON Patch with the links in their values rewritten."""
+        return [self._operation(each, resource_type) for each in operations]
+
+    def settle(self, found: Mapping[str, str], resource: Json | None) -> None:
+        """Puts `Practitioner/1` in place of each conditional reference, in what was rewritten; 400 as `resource`."""
+        for text, places in self.conditional.items():
+            for holder, path in places:
+                holder["reference"] = found[text]
+                self._doubt(found[text], path)
+        if resource is not None:
+            self._check(resource)
+
+    def _check(self, resource: Json) -> None:
+        if self._doubtful:
+            validation.check(resource)
+
+    def _members(self, value: Json, path: Path) -> Json:
         targets = self._targets
         changed: Json | None = None
         for name, member in value.items():
             kind = type(member)
             new: Any = member
             if kind is str:
-                if member in targets or name in {"reference", "div"}:
-                    new = self.text(member, (name, path))
+                if name == "reference" and "?" in member and self._is_conditional(member):
+                    changed = changed or dict(value)
+                    self.conditional.setdefault(member, []).append((changed, path))
+                elif member in targets or name in {"reference", "div"}:
+                    new = self._text(member, (name, path))
             elif kind is dict:
                 here = (member["resourceType"], None) if "resourceType" in member else (name, path)
-                new = self.members(member, here)
+                new = self._members(member, here)
             elif kind is list:
-                new = self.items(member, (name, path))
+                new = self._items(member, (name, path))
             if new is not member:
                 changed = changed or dict(value)
                 changed[name] = new
         return changed or value
 
-    def items(self, value: list[Any], path: Path) -> list[Any]:
+    def _items(self, value: list[Any], path: Path) -> list[Any]:
         changed: list[Any] | None = None
         for position, item in enumerate(value):
             new: Any = item
             if isinstance(item, dict):
                 here = (item["resourceType"], None) if "resourceType" in item else path
-                new = self.members(item, here)
+                new = self._members(item, here)
             elif isinstance(item, str) and item in self._targets:
-                new = self.text(item, path)
+                new = self._text(item, path)
             if new is not item:
                 changed = changed or list(value)
                 changed[position] = new
         return changed or value
 
-    def text(self, text: str, path: Path) -> str:
+    def _is_conditional(self, reference: str) -> bool:
+        """http://hl7.org/fhir/R4/http.html#trules: `Practitioner?identifier=…` where a reference should stand"""
+        return reference not in self._targets and is_resource(reference.partition("?")[0])
+
+    def _text(self, text: str, path: Path) -> str:
         if path[0] == "reference":
             return self._reference(text, path)
         if path[0] == "div":
@@ -103,17 +119,20 @@ class _Rewriting:
         target = self._targets.get(text) or self._targets.get(unversioned)
         if target is None or target == unversioned:
             return text  # what keeps its name keeps the version that is meant, too
-        element = _element(path[1]) if path[1] is not None else None
-        if element is not None and element.targets and target.partition("/")[0] not in element.targets:
-            self.doubtful = True
+        self._doubt(target, path[1])
         return target + mark + fragment if text not in self._targets else target
+
+    def _doubt(self, target: str, holder: Path | None) -> None:
+        element = None if holder is None else _element(holder)
+        if element is not None and element.targets and target.partition("/")[0] not in element.targets:
+            self._doubtful = True
 
     def _link(self, link: re.Match[str]) -> str:
         attribute, quoted = link.groups()
         target = self._targets.get(quoted[1:-1])
         return link.group() if target is None else f"{attribute}{quoted[0]}{target}{quoted[0]}"
 
-    def operation(self, operation: Any, resource_type: str) -> Any:
+    def _operation(self, operation: Any, resource_type: str) -> Any:
         if not isinstance(operation, dict) or "value" not in operation:
             return operation
         path: Path = (resource_type, None)
@@ -123,11 +142,11 @@ class _Rewriting:
         value = operation["value"]
         new = value
         if isinstance(value, dict):
-            new = self.members(value, path)
+            new = self._members(value, path)
         elif isinstance(value, list):
-            new = self.items(value, path)
+            new = self._items(value, path)
         elif isinstance(value, str):
-            new = self.text(value, path)
+            new = self._text(value, path)
         return operation if new is value else {**operation, "value": new}
 
 
@@ -146,23 +165,6 @@ def _type_of(path: Path) -> str | None:
         return name
     element = _element(path)
     return None if element is None else element.json_names[name]
-
-
-def conditional_references(resource: Any) -> set[str]:
-    """Each `Practitioner?identifier=…` that stands where a reference should.
-
-    http://hl7.org/fhir/R4/http.html#trules, "conditional references"
-    """
-    found: set[str] = set()
-    open_: list[Any] = [resource] if isinstance(resource, dict | list) else []
-    while open_:
-        value = open_.pop()
-        members = value.values() if isinstance(value, dict) else value
-        open_ += [member for member in members if type(member) in {dict, list}]
-        reference = value.get("reference") if isinstance(value, dict) else None
-        if isinstance(reference, str) and "?" in reference and is_resource(reference.split("?", 1)[0]):
-            found.add(reference)
-    return found
 
 
 class Names:

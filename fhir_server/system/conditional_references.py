@@ -15,15 +15,16 @@ from resources.outcome import FHIRError, precondition_failed
 if TYPE_CHECKING:
     from fhir_server.context import Context
     from fhir_server.store.unit import Unit
+    from fhir_server.system.bundle_references import Rewriting
 
 
-async def resolved_references(ctx: Context, waiting: Mapping[int, set[str]], unit: Unit) -> dict[str, str]:
+async def resolved_references(ctx: Context, waiting: Mapping[int, Rewriting], unit: Unit) -> dict[str, str]:
     """`Practitioner?identifier=…` → `Practitioner/123` for those of each entry, by position; 412 unless each
     matches exactly one resource.
     """
     resolved: dict[str, str] = {}
-    for position, criteria in waiting.items():
-        for reference in sorted(criteria - resolved.keys()):
+    for position, rewriting in waiting.items():
+        for reference in sorted(rewriting.conditional.keys() - resolved.keys()):
             resource_type = reference.split("?", 1)[0]
             try:
                 found = await preconditions.matches(ctx, unit, resource_type, preconditions.parsed(reference))

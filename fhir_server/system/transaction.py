@@ -18,7 +18,7 @@ from fhir_server.interactions import preconditions
 from fhir_server.interactions.write import existing
 from fhir_server.store.indexes import DONE
 from fhir_server.system import entries
-from fhir_server.system.bundle_references import Names, conditional_references, rewritten, rewritten_patch
+from fhir_server.system.bundle_references import Names, Rewriting
 from fhir_server.system.conditional_references import resolved_references
 from fhir_server.system.done import done_before
 from fhir_server.system.perform import INTERACTIONS, WRITES, retried
@@ -178,15 +178,14 @@ async def _found(ctx: Context, entry: Entry, unit: Unit) -> Document | None:
 
 async def _write(ctx: Context, writes: Sequence[Entry], attempt: Attempt) -> None:
     """Stages creates and updates; those with conditional references last, when what they match is there."""
-    waiting: dict[int, set[str]] = {}
+    waiting: dict[int, Rewriting] = {}
     for entry in writes:
         if entry.position in attempt.results:
             continue
         request = attempt.requests[entry.position]
-        _rewrite(request, entry, attempt.names.seen_from(entry.full_url))
-        criteria = conditional_references(request.resource)
-        if criteria:
-            waiting[entry.position] = criteria
+        rewriting = _rewrite(request, entry, attempt.names)
+        if rewriting.conditional:
+            waiting[entry.position] = rewriting
         else:
             await _run(ctx, attempt, entry, request)
     if not waiting:
@@ -196,7 +195,7 @@ async def _write(ctx: Context, writes: Sequence[Entry], attempt: Attempt) -> Non
     for entry in writes:
         if entry.position in waiting:
             request = attempt.requests[entry.position]
-            _rewrite(request, entry, resolved)
+            _settle(request, entry, waiting[entry.position], resolved)
             await _run(ctx, attempt, entry, request)
 
 
@@ -204,23 +203,33 @@ async def _patch(ctx: Context, patches: Sequence[Entry], attempt: Attempt) -> No
     """Stages patches, whose values may refer to other entries as resources do."""
     for entry in patches:
         request = attempt.requests[entry.position]
-        _rewrite(request, entry, attempt.names.seen_from(entry.full_url))
-        criteria = conditional_references(request.patch)
-        if criteria:
+        rewriting = _rewrite(request, entry, attempt.names)
+        if rewriting.conditional:
             await attempt.unit.send()
-            _rewrite(request, entry, await resolved_references(ctx, {entry.position: criteria}, attempt.unit))
+            resolved = await resolved_references(ctx, {entry.position: rewriting}, attempt.unit)
+            _settle(request, entry, rewriting, resolved)
         await _run(ctx, attempt, entry, request)
 
 
-def _rewrite(request: FhirRequest, entry: Entry, targets: Mapping[str, str]) -> None:
+def _rewrite(request: FhirRequest, entry: Entry, names: Names) -> Rewriting:
     """Replaces links in the resource, the FHIRPath Patch or the JSON Patch of a request."""
+    rewriting = Rewriting(names.seen_from(entry.full_url))
     try:
         if request.resource is not None:
-            request.resource = rewritten(request.resource, targets)
+            request.resource = rewriting.resource(request.resource)
         if isinstance(request.patch, dict):
-            request.patch = rewritten(request.patch, targets)
-        else:
-            request.patch = rewritten_patch(request.patch, str(request.resource_type), targets)
+            request.patch = rewriting.resource(request.patch)
+        elif isinstance(request.patch, list):
+            request.patch = rewriting.patch(request.patch, str(request.resource_type))
+    except FHIRError as fault:
+        raise fault.within(f"{entries.where(entry.position)}.resource") from None
+    return rewriting
+
+
+def _settle(request: FhirRequest, entry: Entry, rewriting: Rewriting, resolved: Mapping[str, str]) -> None:
+    """Puts in what the conditional references of a request match."""
+    try:
+        rewriting.settle(resolved, request.resource)
     except FHIRError as fault:
         raise fault.within(f"{entries.where(entry.position)}.resource") from None
 
