@@ -8,19 +8,14 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from importers.hl7v2.charset import wide_encoding
 from importers.hl7v2.issue import SEQUENCE_ERROR, Issue
 
 _MARK = re.compile(
     rb"(?:\A|(?<=[\r\n\x0b\x1c]))(?:(MSH|FHS|BHS)(?=[^\w\s][^\w\s])|(BTS|FTS)(?![0-9A-Za-z]))", re.ASCII
 )
 _AROUND = b"\xef\xbb\xbf\x0b\x1c\x1a\x00\r\n\t "
-_AFTER = b"\x0b\x1c\x1a\x00\n"
-_WIDE = (
-    (b"\xff\xfe\x00\x00", "utf-32"),
-    (b"\x00\x00\xfe\xff", "utf-32"),
-    (b"\xff\xfe", "utf-16"),
-    (b"\xfe\xff", "utf-16"),
-)
+_AFTER = b"\x0b\x1c\x1a\x00\r\n"
 
 
 class Batch(NamedTuple):
@@ -38,13 +33,11 @@ def split(raw: bytes) -> Batch:
     What stands before the first header is a message as well: garbage that somebody has to see. The counts of BTS-1
     and FTS-1 are compared with what is there, and told; they stop no message. UTF-16 and UTF-32 become UTF-8.
     """
-    for mark, encoding in _WIDE:
-        if raw.startswith(mark):
-            raw = raw.decode(encoding, "replace").encode()
-            break
+    if (encoding := wide_encoding(raw)) is not None and encoding != "utf-8-sig":
+        raw = raw.decode(encoding, "replace").encode()
     raw = raw.lstrip(_AROUND)
     marks = [(match.start(), match[1] or match[2]) for match in _MARK.finditer(raw)]
-    ends = [position for position, _ in marks[1:]] + [len(raw)]
+    ends = [*(position for position, _ in marks), len(raw)][1:]
     issues: list[Issue] = []
     envelope = _Envelope(issues)
     messages = []

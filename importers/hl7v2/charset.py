@@ -13,7 +13,7 @@ from typing import NamedTuple
 from importers.hl7v2.issue import DATA_TYPE_ERROR, TABLE_VALUE_NOT_FOUND, Issue
 
 _PLACE = "MSH-18"
-_HEADER_BYTES = 8192
+_HEADER_BYTES = 16384
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -21,12 +21,8 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_WIDE = (
-    (b"M\x00\x00\x00S\x00\x00\x00H", "utf-32-le"),
-    (b"\x00\x00\x00M\x00\x00\x00S\x00\x00\x00H", "utf-32-be"),
-    (b"M\x00S\x00H\x00", "utf-16-le"),
-    (b"\x00M\x00S\x00H", "utf-16-be"),
-)
+_WIDE = ((re.compile(rb"M\0\0\0S\0\0\0H"), 4, "utf-32"), (re.compile(rb"M\0S\0H"), 2, "utf-16"))
+"""MSH in letters of several bytes, how many, and what they are without their order"""
 _JAPANESE = "iso2022_jp_ext"
 """ASCII, JIS X 0201, 0208 and 0212, each announced by its escape sequence"""
 
@@ -72,10 +68,8 @@ def decode(raw: bytes, default: str = "utf-8") -> Decoded:
     What MSH-18 says wins over the default; what the bytes say wins over MSH-18: bytes that its set does not have are
     read as UTF-8 if they are, else as Windows-1252, and told. Nothing is replaced or dropped.
     """
-    named = [encoding for mark, encoding in _MARKS if raw.startswith(mark)]
-    named += [encoding for letters, encoding in _WIDE if letters in raw[:64]]
-    if named:
-        return _first(raw, [named[0], "utf-8", "latin-1"], [])
+    if (wide := wide_encoding(raw)) is not None:
+        return _first(raw, [wide, "utf-8", "latin-1"], [])
     declared = declared_names(raw)
     found, issues = _codec(declared)
     encoding = found or default
@@ -100,12 +94,24 @@ def _first(raw: bytes, candidates: list[str], issues: list[Issue]) -> Decoded:
     raise AssertionError("latin-1 decodes any bytes")
 
 
+def wide_encoding(raw: bytes) -> str | None:
+    """The encoding that a byte order mark, or letters of two or four bytes, tell; None if neither is there."""
+    for mark, encoding in _MARKS:
+        if raw.startswith(mark):
+            return encoding
+    for letters, width, encoding in _WIDE:
+        if (found := letters.search(raw, 0, 64)) is not None:
+            return encoding + ("-le" if found.start() % width == 0 else "-be")
+    return None
+
+
 def declared_names(raw: bytes) -> list[str]:
     """The repetitions of MSH-18 that say something, as they were sent.
 
     Where an earlier field of the header has bytes of a delimiter inside of characters, MSH-18 seems to stand later.
     """
-    start = raw[:_HEADER_BYTES].decode("latin-1")
+    shifted = b"\x1b$" in raw[:_HEADER_BYTES]
+    start = raw[:_HEADER_BYTES].decode(_JAPANESE if shifted else "latin-1", "replace")
     begin = start.find("MSH")
     if begin < 0:
         return []
