@@ -23,9 +23,10 @@ from capability.table import SYSTEM_INTERACTIONS, TABLE, TYPE_INTERACTIONS
 from fhir_server.audit.event import Source
 from fhir_server.audit.writer import AuditWriter
 from fhir_server.context import Context
-from fhir_server.feed import with_feed
+from fhir_server.feed import receiver, with_feed
 from fhir_server.interactions import own_parameters
 from fhir_server.interactions.own_parameters import OwnParameters
+from fhir_server.mllp import MllpDoor
 from fhir_server.operations.reindex_job import work_when_asked
 from fhir_server.rest.access_log import AccessLog
 from fhir_server.rest.docs_page import docs_route
@@ -77,6 +78,7 @@ def create_app(settings: Settings) -> FastAPI:
     access_log = AccessLog(on=settings.log_level in {"DEBUG", "INFO"}, style=settings.log_format)
     base_path = urlsplit(settings.base_url).path
     endpoint = FhirEndpoint(metrics, access_log, base_path)
+    door = MllpDoor(settings, metrics.registry)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -84,7 +86,9 @@ def create_app(settings: Settings) -> FastAPI:
         endpoint.serve(ctx)
         assert ctx.feed is not None
         behind = [asyncio.create_task(work_when_asked(ctx)), asyncio.create_task(ctx.feed.run())]
+        door.open(receiver(ctx.feed))
         yield
+        await door.close()
         for task in behind:
             task.cancel()
         await asyncio.gather(*behind, return_exceptions=True)
@@ -97,7 +101,8 @@ def create_app(settings: Settings) -> FastAPI:
     )
     document = openapi(base_url=settings.base_url, title=app.title, version=app.version)
     app.openapi = lambda: document  # type: ignore[method-assign]  # how FastAPI is given another document
-    app.router.routes += [*health_routes(store.ping), metrics_route(metrics), docs_route(document)]
+    health = health_routes(store.ping, lambda: door.works)
+    app.router.routes += [*health, metrics_route(metrics), docs_route(document)]
     return app
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from pathlib import Path
 
 import structlog
@@ -24,18 +25,27 @@ log = structlog.get_logger()
 
 
 class MllpDoor:
-    """The listener between start and stop of a worker."""
+    """The listener of one worker, between `open` and `close`; nothing at all where no port is set."""
 
-    def __init__(self, settings: Settings, receive: Receive, registry: CollectorRegistry) -> None:
-        """Raises OSError where the port is taken or a file of TLS is of no use."""
-        tls = None
-        if settings.mllp_tls_cert:
-            tls = context(
-                Path(settings.mllp_tls_cert), _path(settings.mllp_tls_key), _path(settings.mllp_tls_client_ca)
-            )
+    def __init__(self, settings: Settings, registry: CollectorRegistry) -> None:
+        self._settings = settings
+        self._metrics = MllpMetrics(registry)
+        self._listener: Listener | None = None
+        self._serving: asyncio.Task[None] | None = None
+
+    def open(self, receive: Receive) -> None:
+        """Takes messages from now on; ends the process where it cannot."""
+        settings = self._settings
+        if not settings.mllp_port:
+            return
+        try:
+            sock = _bound(settings, shared=settings.workers > 1)
+            tls = _tls(settings)
+        except OSError as error:
+            raise _gave_up(settings, error) from None
         self._listener = Listener(
             receive,
-            MllpMetrics(registry),
+            self._metrics,
             Limits(
                 max_bytes=settings.mllp_max_bytes,
                 connections=settings.mllp_connections,
@@ -46,21 +56,21 @@ class MllpDoor:
             tls=tls,
             release_2=settings.mllp_release_2,
         )
-        self._seconds = settings.shutdown_timeout_seconds
-        self._serving = asyncio.create_task(
-            self._listener.serve(_bound(settings, shared=settings.workers > 1))
-        )
+        self._serving = asyncio.create_task(self._listener.serve(sock))
         self._serving.add_done_callback(_ended)
 
     @property
-    def is_open(self) -> bool:
-        return not self._serving.done()
+    def works(self) -> bool:
+        """Whether messages are taken that should be."""
+        return not self._settings.mllp_port or (self._serving is not None and not self._serving.done())
 
     async def close(self) -> None:
         """Accepts no more; messages in work are finished and answered, as long as a shutdown may take."""
+        if self._serving is None or self._listener is None:
+            return
         self._serving.cancel()
         await asyncio.gather(self._serving, return_exceptions=True)
-        await self._listener.drain(self._seconds)
+        await self._listener.drain(self._settings.shutdown_timeout_seconds)
 
 
 def refusal(settings: Settings) -> str | None:
@@ -88,13 +98,12 @@ def fault(settings: Settings) -> str | None:
             f"Cannot take HL7 v2 messages on {settings.mllp_host} port {settings.mllp_port}: {error.strerror}. "
             f"Stop what uses it, or choose another with --mllp."
         )
-    if settings.mllp_tls_cert:
-        paths = settings.mllp_tls_cert, settings.mllp_tls_key, settings.mllp_tls_client_ca
-        try:
-            context(Path(paths[0]), _path(paths[1]), _path(paths[2]))
-        except OSError as error:
-            said = getattr(error, "reason", None) or error.strerror
-            return f"TLS of the MLLP listener cannot be set up with {', '.join(filter(None, paths))}: {said}"
+    try:
+        _tls(settings)
+    except OSError as error:
+        names = filter(None, (settings.mllp_tls_cert, settings.mllp_tls_key, settings.mllp_tls_client_ca))
+        said = getattr(error, "reason", None) or error.strerror
+        return f"TLS of the MLLP listener cannot be set up with {', '.join(names)}: {said}"
     return None
 
 
@@ -105,8 +114,19 @@ def _bound(settings: Settings, *, shared: bool) -> socket.socket:
     return socket.create_server((host, settings.mllp_port), family=family, reuse_port=shared)
 
 
-def _path(name: str) -> Path | None:
-    return Path(name) if name else None
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if not settings.mllp_tls_cert:
+        return None
+    key, client_ca = settings.mllp_tls_key, settings.mllp_tls_client_ca
+    return context(
+        Path(settings.mllp_tls_cert), Path(key) if key else None, Path(client_ca) if client_ca else None
+    )
+
+
+def _gave_up(settings: Settings, error: OSError) -> SystemExit:
+    where = f"MLLP on {settings.mllp_host} port {settings.mllp_port}"
+    log.error("gave_up", reason=f"{where}: {error.strerror}")
+    return SystemExit(3)
 
 
 def _ended(serving: asyncio.Task[None]) -> None:
