@@ -40,7 +40,10 @@ async def search_type(ctx: Context, request: FhirRequest, unit: Unit, access: Ac
     ctx = ctx.at(await planned(unit, value_sets.known([search], ctx.site, access)))
     joined = await planned(unit, joins.conditions(search.joins, ctx.site, access))
     page = plan(search, ctx.site, ctx.secret, extra=access(search.resource_type), joined=joined)
-    documents, total = await asyncio.gather(_page(ctx, unit, page), _total(ctx, unit, page))
+    if page.wants_total:
+        documents, total = await asyncio.gather(_page(ctx, unit, page), _total(ctx, unit, page))
+    else:
+        documents, total = await _page(ctx, unit, page), None
     included = await _included(unit, page, documents, access)
     bundle = searchset(page, documents, ctx.site, ctx.secret, total=total, included=included)
     return Result(200, bundle, changed=False, patients=compartment_patients(request))
@@ -59,9 +62,7 @@ async def _page(ctx: Context, unit: Unit, page: Plan) -> list[Document]:
     return await pages.documents(unit, page, projection, find)
 
 
-async def _total(ctx: Context, unit: Unit, page: Plan) -> int | None:
-    if not page.wants_total:
-        return None
+async def _total(ctx: Context, unit: Unit, page: Plan) -> int:
     with bounded(unit, f"to count {pages.described(page)}") as milliseconds:
         if page.search.resource_type == built_in.TYPE:
             return await built_in.count(ctx, unit, page.criteria, max_time_ms=milliseconds)

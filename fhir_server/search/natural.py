@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from capability.indexes import CURATED
+from capability.indexes import CURATED, Index
+from fhir_server.search.clause import Clause
 from fhir_server.search.clauses import Search
 
 _FEW = 10
@@ -38,7 +39,32 @@ def has_index(search: Search) -> bool:
     return len(search.sort) == 1 and search.sort[0][0] in _dates(search)
 
 
+def is_index(search: Search) -> bool:
+    """Whether a page is a stretch of one index and nothing else: it asks for what the index has, in its order."""
+    if len(search.sort) != 1 or search.joins or search.compartment:
+        return False
+    asked = {each.parameter.code for each in search.clauses if _is_equal(each)}
+    return len(asked) == len(search.clauses) and any(
+        each.date == search.sort[0][0] and asked.issubset(each.parameters) for each in _narrowed(search)
+    )
+
+
+def _is_equal(clause: Clause) -> bool:
+    """Whether the values stand in the field of the parameter as they are: not `system|`, nor a version."""
+    unlike = {
+        "token": lambda value: value.endswith("|"),
+        "reference": lambda value: "|" in value or "/_history/" in value,
+    }
+    is_unlike = unlike.get(clause.parameter.type, lambda _: False)
+    return clause.modifier is None and not any(map(is_unlike, clause.values))
+
+
 def _dates(search: Search) -> list[str]:
+    return [each.date for each in _narrowed(search) if each.date]
+
+
+def _narrowed(search: Search) -> list[Index]:
+    """Indexes that end with a date and are narrowed from their beginning."""
     exact = {
         each.parameter.code
         for each in search.clauses
@@ -47,4 +73,4 @@ def _dates(search: Search) -> list[str]:
         and len(each.values) <= _FEW
     }
     indexes = CURATED.get(search.resource_type, ())
-    return [each.date for each in indexes if each.date and exact.issuperset(each.parameters[:-1])]
+    return [each for each in indexes if each.date and exact.issuperset(each.parameters[:-1])]

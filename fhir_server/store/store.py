@@ -18,6 +18,7 @@ from pymongo.read_concern import ReadConcern
 from fhir_server.store.coalesce import Coalescer
 from fhir_server.store.documents import Document, now, superseded
 from fhir_server.store.faults import Away, WriteConflict, faults, only_duplicates, refused, translated
+from fhir_server.store.finds import Finds
 from fhir_server.store.indexes import HISTORY, Collections
 from fhir_server.store.locks import KeyedLocks
 from fhir_server.store.reach import Reach
@@ -49,6 +50,7 @@ class Store:
         self._commits = Coalescer[Unit, None](self._commit_batch, most=64, lanes=2)
         self._keyed = KeyedLocks()
         self._reach = Reach(client)
+        self.finds = Finds(self.collections, self._reach, self.find)
         self._transactions = Transactions(client, self._reach)
 
     async def ping(self) -> None:

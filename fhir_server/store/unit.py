@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from fhir_server.store.documents import Document
+from fhir_server.store.finds import Find
 from resources.outcome import FHIRError
 
 if TYPE_CHECKING:
@@ -65,6 +66,12 @@ class Unit:
 
     async def find(self, resource_type: str, filter_: Document, **options: Any) -> list[Document]:
         return await self.store.find(resource_type, filter_, session=self.session, **options)
+
+    async def find_together(self, resource_type: str, filter_: Document, **options: Any) -> list[Document]:
+        """As `find`, together with what others look for at the moment, unless in a transaction."""
+        if self.session is not None:
+            return await self.find(resource_type, filter_, **options)
+        return await self.store.finds.together(Find(resource_type, filter_, **options))
 
     async def count(self, resource_type: str, filter_: Document, **options: Any) -> int:
         return await self.store.count(resource_type, filter_, session=self.session, **options)
