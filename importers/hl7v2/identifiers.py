@@ -24,6 +24,17 @@ SSN = "http://hl7.org/fhir/sid/us-ssn"
 _OID = re.compile(r"[0-2](?:\.(?:0|[1-9]\d*)){2,}", re.ASCII)
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
+_TYPES_OF_ORDERS = {
+    code: {"system": TYPES, "code": code, "display": display}
+    for code, display in (
+        ("PLAC", "Placer Identifier"),
+        ("FILL", "Filler Identifier"),
+        ("PGN", "Placer Group Number"),
+        ("FGN", "Filler Group Number"),
+        ("SHIP", "Shipment Tracking Number"),
+    )
+}
+"""Types of table 0203 by which orders and specimens are told apart; the map of the table lacks them."""
 _SAME_TYPE = {"MRN": "MR", "SSN": "SS", "NPI#": "NPI"}
 """As senders write types of table 0203."""
 
@@ -100,7 +111,7 @@ def authority(value: Value) -> tuple[str, str, str]:
 
 def type_concept(conversion: Conversion, code: str) -> Json:
     """The type of an identifier as a CodeableConcept; codes that table 0203 lacks are kept without its system."""
-    known = conversion.code("0203", code)
+    known = conversion.code("0203", code) or _TYPES_OF_ORDERS.get(code)
     return {"coding": [dict(known)]} if known is not None else {"coding": [{"code": code}], "text": code}
 
 

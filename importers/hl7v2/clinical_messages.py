@@ -1,0 +1,11 @@
+"""All messages but those of patient administration: type and event → the function that maps them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from importers.hl7v2 import oru
+from importers.hl7v2.conversion import Conversion
+
+EVENTS: Mapping[str, Callable[[Conversion], None]] = MappingProxyType({**oru.EVENTS})

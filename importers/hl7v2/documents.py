@@ -1,0 +1,72 @@
+"""Documents among the results (OBX-2 ED and RP) → DocumentReference, and DiagnosticReport.presentedForm.
+
+Both have the same Attachment; a large one is stored once, as a Binary. http://hl7.org/fhir/R4/documentreference.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from importers.hl7v2 import datatypes, identifiers
+from importers.hl7v2.attachments import attachments
+from importers.hl7v2.conversion import Conversion, Draft
+from importers.hl7v2.obx import Panel
+from importers.hl7v2.order_group import Result
+from resources.codec import Json
+
+_STATUS = {"D": "entered-in-error", "W": "entered-in-error", "X": "entered-in-error"}
+_DOC_STATUS = {
+    "F": "final",
+    "P": "preliminary",
+    "C": "amended",
+    "A": "amended",
+    "R": "preliminary",
+    "S": "preliminary",
+}
+
+
+def apart(results: Sequence[Result]) -> tuple[list[Result], list[Result]]:
+    """What was observed, and the documents."""
+    findings: list[Result] = []
+    papers: list[Result] = []
+    for result in results:
+        is_document = result.obx.text(2) in ("ED", "RP") and result.obx.raw(5) != ""
+        (papers if is_document else findings).append(result)
+    return findings, papers
+
+
+def add(conversion: Conversion, papers: Sequence[Result], common: Panel, report: Draft) -> None:
+    """A DocumentReference of each document; the report presents them all."""
+    forms = report.resource.setdefault("presentedForm", [])
+    for paper in papers:
+        forms += _document(conversion, paper, common, report)
+
+
+def _document(conversion: Conversion, paper: Result, common: Panel, report: Draft) -> list[Json]:
+    obx = paper.obx
+    subject = common.shared.get("subject")
+    found = attachments(conversion, obx, subject)
+    key = f"{common.key}/{obx.text(3) or obx.text(3, 2)}/{obx.raw(4)}".rstrip("/")
+    number = common.numbers[key] = common.numbers.get(key, 0) + 1
+    own = {
+        "system": conversion.config.derived_uri("document"),
+        "value": " ".join(key.split()) + (f"/#{number}" if number > 1 else ""),
+    }
+    status = obx.text(11).upper()
+    resource: Json = {"resourceType": "DocumentReference", "identifier": [own]}
+    resource["status"] = _STATUS.get(status, "current")
+    if status in _DOC_STATUS:
+        resource["docStatus"] = _DOC_STATUS[status]
+    if (kind := datatypes.codeable_concept(conversion, obx.value(3)) or common.code) is not None:
+        resource["type"] = kind
+    if subject is not None:
+        resource["subject"] = subject
+    if "issued" in common.shared:
+        resource["date"] = common.shared["issued"]
+    resource["content"] = [{"attachment": attachment} for attachment in found]
+    context: Json = {"related": [conversion.reference(report)]}
+    if "encounter" in common.shared:
+        context["encounter"] = [common.shared["encounter"]]
+    resource["context"] = context
+    conversion.add(resource, (identifiers.token(own),), moment=common.moment)
+    return found
