@@ -20,13 +20,20 @@ from resources.codec import Json
 
 EXTENSION = "http://hl7.org/fhir/StructureDefinition/"
 
+_PRECISIONS = {"Y": 4, "L": 6, "D": 8}
 _NUMBER = re.compile(r"([+-]?)0*(\d*)(?:\.(\d*))?", re.ASCII)
 
 
 @overridable("DTM")
 def date_time(conversion: Conversion, value: Value) -> str | None:
-    """A dateTime of a TS, DTM or DT; what is no date is told, and None."""
-    return _told(conversion, value, times.date_time(value.text(), conversion.config.zone), "date or time")
+    """A dateTime of a TS, DTM or DT; what is no date is told, and None.
+
+    TS.2 of older versions says how much of it is meant (table 0529).
+    """
+    text = value.text()
+    if (meant := _PRECISIONS.get(value.text(2))) is not None:
+        text = text[:meant]
+    return _told(conversion, value, times.date_time(text, conversion.config.zone), "date or time")
 
 
 def date(conversion: Conversion, value: Value) -> str | None:

@@ -97,16 +97,17 @@ def _moment(day: str, clock: tuple[str, str, str], fraction: str, offset: str, z
     written = local.replace(tzinfo=None).isoformat()
     if leap:
         written = written[:-2] + "60"
-    return written + (f".{fraction}" if fraction else "") + (_offset(offset) or _offset_at(local))
+    said = _offset(offset) if offset else _offset_at(local)
+    return None if said is None else written + (f".{fraction}" if fraction else "") + said
 
 
-def _offset(offset: str) -> str:
-    """The offset as FHIR writes it; empty if there is none, or none that exists on earth."""
-    if not offset or offset == "Z":
+def _offset(offset: str) -> str | None:
+    """The offset as FHIR writes it; None if there is no such place on earth."""
+    if offset == "Z":
         return offset
     sign, hours, minutes = offset[0], int(offset[1:3]), int(offset[-2:])
     if minutes > 59 or hours * 60 + minutes > 14 * 60:
-        return ""
+        return None
     return f"{sign}{hours:02}:{minutes:02}"
 
 
