@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from fhir_server import log
-from fhir_server.app import open_context, open_store
 from fhir_server.commands.load import database
+from fhir_server.commands.opened import opened
 from fhir_server.commands.serve import fail, read_settings
 from fhir_server.operations.explain import as_text, steps
 from fhir_server.settings import Settings
@@ -19,7 +19,10 @@ from resources.outcome import FHIRError
 
 def explain(
     search: Annotated[
-        str, typer.Argument(help="As in a URL, below the base: 'Observation?patient=Patient/1&code=718-7'")
+        str,
+        typer.Argument(
+            help="As in a URL, below the base: 'Observation?patient=Patient/1&code=718-7', '?_type=Patient,Group'"
+        ),
     ],
     data_dir: Annotated[Path | None, typer.Option(help="Folder of the embedded MongoDB.")] = None,
     mongodb_uri: Annotated[
@@ -40,10 +43,5 @@ def explain(
 
 
 async def _explained(settings: Settings, search: str) -> str:
-    store = open_store(settings)
-    try:
-        ctx = await open_context(settings, store)
-        async with store.unit() as unit:
-            return as_text(await steps(ctx, unit, search))
-    finally:
-        await store.close()
+    async with opened(settings) as ctx, ctx.store.unit() as unit:
+        return as_text(await steps(ctx, unit, search))

@@ -20,8 +20,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from capability.table import TABLE
 from fhir_server import log
-from fhir_server.app import open_context, open_store
 from fhir_server.commands.load import database
+from fhir_server.commands.opened import opened
 from fhir_server.commands.serve import fail, read_settings
 from fhir_server.interactions import reindexing
 from fhir_server.operations import reindex as operation
@@ -84,9 +84,8 @@ def reindex(  # noqa: PLR0917  they are options, given by name
 async def _reindex(
     settings: Settings, types: list[str], *, everything: bool, per_second: int | None
 ) -> Document:
-    store = open_store(settings)
-    try:
-        ctx = await open_context(settings, store, any_format=True)
+    async with opened(settings, any_format=True) as ctx:
+        store = ctx.store
         found = await search_format.stored(store)
         if found > search_format.FORMAT:
             fail(search_format.difference(found) or "")
@@ -105,8 +104,6 @@ async def _reindex(
         if changed and job["status"] == reindexing.COMPLETED:
             await search_format.keep(store)
         return job
-    finally:
-        await store.close()
 
 
 @contextmanager

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 
 from capability.table import TABLE
 from fhir_server.context import Context, FhirRequest, Result
-from fhir_server.interactions import indexed
+from fhir_server.interactions import indexed, totals
 from fhir_server.interactions.asking import bounded, planned, together
 from fhir_server.interactions.search_type import compartment_patients
 from fhir_server.search import across, include, value_sets
 from fhir_server.search.ask import Access, everything
-from fhir_server.search.searchset import bundle
+from fhir_server.search.searchset import Total, bundle
 
 if TYPE_CHECKING:
+    from fhir_server.search.across import Across
     from fhir_server.search.site import Condition
     from fhir_server.store.unit import Unit
 
@@ -44,7 +45,7 @@ async def search_system(
         await indexed.check(ctx, unit, each)
     ctx = ctx.at(await planned(unit, value_sets.known([search.whole], ctx.site, access)))
     criteria = await planned(unit, across.criteria(search, ctx.site, access))
-    total = await _total(unit, criteria) if search.wants_total else None
+    total = await _total(unit, search, criteria) if search.wants_total else None
     found = [] if search.whole.only_total else await planned(unit, across.documents(search, criteria, start))
     shown = across.shown(search, found, start)
     included = await planned(unit, include.included(search.whole.includes, shown, access))
@@ -57,7 +58,8 @@ def _possible(request: FhirRequest) -> tuple[str, ...]:
     return TABLE.types if request.compartment is None else TABLE.compartments[request.compartment[0]]
 
 
-async def _total(unit: Unit, criteria: dict[str, Condition]) -> int:
+async def _total(unit: Unit, search: Across, criteria: dict[str, Condition]) -> Total:
+    how = totals.estimated if search.whole.total == "estimate" else totals.counted
     with bounded(unit, "to count what is there of all types") as milliseconds:
-        counts = (unit.count(each, filter_, max_time_ms=milliseconds) for each, filter_ in criteria.items())
-        return sum(await together(*counts))
+        counts = (how(unit, each, filter_, max_time_ms=milliseconds) for each, filter_ in criteria.items())
+        return sum(await together(*counts), start=Total(0))

@@ -8,12 +8,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from fhir_server.context import Context, FhirRequest, Result
-from fhir_server.interactions import built_in, indexed, pages
+from fhir_server.interactions import built_in, indexed, pages, totals
 from fhir_server.interactions.asking import bounded, planned
 from fhir_server.search import clauses, include, joins, value_sets
 from fhir_server.search.ask import Access, everything
 from fhir_server.search.plan import Plan, plan
-from fhir_server.search.searchset import searchset, shown
+from fhir_server.search.searchset import Total, searchset, shown
 
 if TYPE_CHECKING:
     from fhir_server.search.include import Included
@@ -62,11 +62,13 @@ async def _page(ctx: Context, unit: Unit, page: Plan) -> list[Document]:
     return await pages.documents(unit, page, projection, find)
 
 
-async def _total(ctx: Context, unit: Unit, page: Plan) -> int:
+async def _total(ctx: Context, unit: Unit, page: Plan) -> Total:
+    name = page.search.resource_type
     with bounded(unit, f"to count {pages.described(page)}") as milliseconds:
-        if page.search.resource_type == built_in.TYPE:
-            return await built_in.count(ctx, unit, page.criteria, max_time_ms=milliseconds)
-        return await unit.count(page.search.resource_type, page.criteria, max_time_ms=milliseconds)
+        if name == built_in.TYPE:
+            return Total(await built_in.count(ctx, unit, page.criteria, max_time_ms=milliseconds))
+        how = totals.estimated if page.search.total == "estimate" else totals.counted
+        return await how(unit, name, page.criteria, max_time_ms=milliseconds)
 
 
 async def _included(unit: Unit, page: Plan, documents: list[Document], access: Access) -> Included | None:

@@ -17,7 +17,7 @@ from fhir_server.interactions import indexed, pages
 from fhir_server.interactions.asking import bounded, planned
 from fhir_server.interactions.pairs import pairs
 from fhir_server.operations.suggestion import suggestion
-from fhir_server.search import clauses, joins, sort, value_sets
+from fhir_server.search import across, clauses, joins, sort, value_sets
 from fhir_server.search.ask import Ask, Planning, T, everything
 from fhir_server.search.plan import Plan, plan
 from fhir_server.store.explaining import MOST_VALUES, Explained, explain
@@ -25,7 +25,6 @@ from resources.codec import Json
 from resources.outcome import bad_parameter, unknown_type
 
 if TYPE_CHECKING:
-    from fhir_server.search.clauses import Search
     from fhir_server.search.site import Condition
     from fhir_server.store.unit import Unit
 
@@ -55,19 +54,81 @@ class Step:
 
 
 async def steps(ctx: Context, unit: Unit, search_url: str) -> list[Step]:
-    """How `Observation?code=718-7` would be answered, or `Patient/1/Observation?code=718-7`.
+    """How `Observation?code=718-7` would be answered, or `Patient/1/Observation?code=718-7`, or, over several types,
+    `?_type=Patient,Group` and `Patient/1/*`.
 
     FHIRError as for the search itself. Chained steps are performed, since each needs what the one before found.
     """
-    search = _search(ctx, search_url)
-    await indexed.check(ctx, unit, search)
-    ctx = ctx.at(await planned(unit, value_sets.known([search], ctx.site, everything)))
-    asks: list[Ask] = []
-    joined = await planned(unit, _noted(joins.conditions(search.joins, ctx.site, everything), asks))
-    what = "for a chain, _has, _list or _filter"
-    found = [Question(what, each.resource_type, each.filter, each.sort, each.limit) for each in asks]
-    found += _of_page(plan(search, ctx.site, ctx.secret, joined=joined))
+    path, _, query = search_url.removeprefix(ctx.base_url).strip().lstrip("/").partition("?")
+    *owner, resource_type = path.split("/")
+    compartment = _compartment(path, owner)
+    if resource_type == ("*" if compartment else ""):
+        found = await _over_types(ctx, unit, query, compartment)
+    else:
+        found = await _of_type(ctx, unit, resource_type, query, compartment)
     return [await _step(unit, question) for question in found]
+
+
+def _compartment(path: str, owner: list[str]) -> tuple[str, str] | None:
+    if not owner:
+        return None
+    if len(owner) != 2 or owner[0] not in TABLE.compartments:
+        raise bad_parameter(
+            SEARCH,
+            f"'{path[:128]}' was expected to be like Observation, Patient/1/Observation or Patient/1/*",
+        )
+    return owner[0], owner[1]
+
+
+async def _of_type(
+    ctx: Context, unit: Unit, resource_type: str, query: str, compartment: tuple[str, str] | None
+) -> list[Question]:
+    if resource_type not in (TABLE.types if compartment is None else TABLE.compartments[compartment[0]]):
+        raise unknown_type(resource_type)
+    search = clauses.parse(
+        resource_type,
+        pairs(query),
+        table=ctx.site.table,
+        default_count=ctx.settings.default_count,
+        max_count=ctx.settings.max_count,
+    )
+    search = replace(search, compartment=compartment)
+    await indexed.check(ctx, unit, search)
+    asks: list[Ask] = []
+    ctx = ctx.at(await planned(unit, _noted(value_sets.known([search], ctx.site, everything), asks)))
+    joined = await planned(unit, _noted(joins.conditions(search.joins, ctx.site, everything), asks))
+    found = _asked("to know what the search means", asks)
+    return [*found, *_of_page(plan(search, ctx.site, ctx.secret, joined=joined))]
+
+
+async def _over_types(
+    ctx: Context, unit: Unit, query: str, compartment: tuple[str, str] | None
+) -> list[Question]:
+    search = across.parse(
+        pairs(query),
+        TABLE.types if compartment is None else TABLE.compartments[compartment[0]],
+        table=ctx.site.table,
+        default_count=ctx.settings.default_count,
+        max_count=ctx.settings.max_count,
+        compartment=compartment,
+    )
+    start = across.position(search, ctx.site, ctx.secret)
+    search = search.only(set(await unit.store.stored_types()))
+    for each in search.searches.values():
+        await indexed.check(ctx, unit, each)
+    asks: list[Ask] = []
+    ctx = ctx.at(await planned(unit, _noted(value_sets.known([search.whole], ctx.site, everything), asks)))
+    criteria = await planned(unit, _noted(across.criteria(search, ctx.site, everything), asks))
+    found = _asked("to know what the search means", asks)
+    if search.whole.only_total:
+        return [*found, *(Question("to count", name, filter_) for name, filter_ in criteria.items())]
+    of_page: list[Ask] = []
+    await planned(unit, _noted(across.documents(search, criteria, start), of_page))
+    return [*found, *_asked("for the page", of_page)]
+
+
+def _asked(what: str, asks: Sequence[Ask]) -> list[Question]:
+    return [Question(what, each.resource_type, each.filter, each.sort, each.limit) for each in asks]
 
 
 def _noted(planning: Planning[T], asks: list[Ask]) -> Planning[T]:
@@ -99,25 +160,6 @@ async def _step(unit: Unit, question: Question) -> Step:
     with bounded(unit, f"to look into {question.collection}"):
         told = await explain(unit.store, question.collection, question.filter, question.sort, question.limit)
     return Step(question, told, suggestion(question.collection, question.filter, question.sort, told))
-
-
-def _search(ctx: Context, url: str) -> Search:
-    path, _, query = url.removeprefix(f"{ctx.base_url}/").strip().lstrip("/").partition("?")
-    *owner, resource_type = path.split("/")
-    if resource_type not in TABLE.types:
-        raise unknown_type(resource_type)
-    if len(owner) not in {0, 2} or (owner and resource_type not in TABLE.compartments.get(owner[0], ())):
-        raise bad_parameter(
-            SEARCH, f"'{path[:128]}' was expected to be like Observation or Patient/1/Observation"
-        )
-    search = clauses.parse(
-        resource_type,
-        pairs(query),
-        table=ctx.site.table,
-        default_count=ctx.settings.default_count,
-        max_count=ctx.settings.max_count,
-    )
-    return replace(search, compartment=(owner[0], owner[1]) if owner else None)
 
 
 def as_text(found: Sequence[Step]) -> str:

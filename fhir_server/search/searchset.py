@@ -6,6 +6,7 @@ http://hl7.org/fhir/R4/bundle.html#searchset, http://hl7.org/fhir/R4/http.html#p
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,13 +19,24 @@ from resources import outcome
 Document = Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Total:
+    """`count` resources match, or about as many."""
+
+    count: int
+    estimated: bool = False
+
+    def __add__(self, other: Total) -> Total:
+        return Total(self.count + other.count, self.estimated or other.estimated)
+
+
 def searchset(
     plan: Plan,
     documents: Sequence[Document],
     site: Site,
     key: bytes,
     *,
-    total: int | None = None,
+    total: Total | None = None,
     included: Included | None = None,
 ) -> dict[str, Any]:
     """The searchset of a page: `documents` is what the plan's `find` gave, `{_id, t, r}`, in its order; `included`
@@ -41,14 +53,14 @@ def bundle(
     matches: Sequence[Typed],
     site: Site,
     *,
-    total: int | None = None,
+    total: Total | None = None,
     included: Included | None = None,
     ignored: Sequence[str] = (),
 ) -> dict[str, Any]:
     """A searchset: what matches, then what comes along, then what is to be said about the search."""
     whole: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset"}
     if total is not None:
-        whole["total"] = total
+        whole["total"] = total.count
     whole["link"] = [{"relation": relation, "url": url} for relation, url in links]
     included = included or Included()
     entries = [_entry(each, site, "match") for each in matches]
@@ -62,6 +74,9 @@ def bundle(
     if ignored:
         text = f"Ignored, because they are not known or not supported here: {', '.join(ignored)}"
         entries.append(_announced("not-supported", text))
+    if total is not None and total.estimated:
+        text = "The total is an estimate, from a sample; _total=accurate counts"
+        entries.append(_announced("informational", text, severity="information"))
     if entries:
         whole["entry"] = entries
     return whole
@@ -82,9 +97,9 @@ def _entry(typed: Typed, site: Site, mode: str) -> dict[str, Any]:
     }
 
 
-def _announced(code: str, text: str) -> dict[str, Any]:
+def _announced(code: str, text: str, severity: str = "warning") -> dict[str, Any]:
     return {
-        "resource": outcome.outcome([outcome.Issue("warning", code, text)]),
+        "resource": outcome.outcome([outcome.Issue(severity, code, text)]),
         "search": {"mode": "outcome"},
     }
 

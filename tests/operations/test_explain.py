@@ -72,8 +72,49 @@ async def test_chained_steps_one_by_one(ctx: Context) -> None:
     assert [each.question.collection for each in found] == ["Patient", *["Observation"] * 3]
     assert "s.family" in found[0].explained.indexes[0]
     assert ":contained" in str(found[1].question.filter)
-    assert (found[1].explained.keys, found[1].explained.documents) == (0, 0)
+    assert found[1].explained.documents == 0
     assert "Patient/p7" in str(found[3].question.filter)
+
+
+async def test_a_search_over_several_types_type_by_type(ctx: Context) -> None:
+    """http://hl7.org/fhir/R4/http.html#vsearch"""
+    found = await explained(ctx, "?_type=Patient,Observation&_lastUpdated=ge2000&_count=5")
+    assert [(each.question.what, each.question.collection) for each in found] == [
+        ("for the page", "Observation"),
+        ("for the page", "Patient"),
+    ]
+    assert [each.question.limit for each in found] == [6, 6]
+    found = await explained(ctx, "?_type=Patient&_has:Observation:patient:code=718-7&_count=0")
+    assert [(each.question.what, each.question.collection) for each in found] == [
+        ("to know what the search means", "Observation"),
+        ("to count", "Patient"),
+    ]
+
+
+async def test_what_is_in_a_compartment_type_by_type(ctx: Context) -> None:
+    """http://hl7.org/fhir/R4/search.html#searchcontexts"""
+    for base in ("", "/", f"{ctx.base_url}/"):
+        found = await explained(ctx, f"{base}Patient/p7/*?_count=3")
+        assert {each.question.collection for each in found} == {"Observation", "Patient"}
+        assert all("Patient/p7" in str(each.question.filter) for each in found)
+    (only,) = await explained(ctx, "Patient/p7/Observation?code=718-7&_count=3")
+    assert only.question.collection == "Observation"
+
+
+@pytest.mark.parametrize(
+    ("search", "why"),
+    [
+        ("Patient/p7/Organization?name=x", "Organization"),
+        ("Organization/1/*", "Patient/1/"),
+        ("a/b/c/d", "Patient/1/"),
+        ("?_type=Bogus", "Bogus"),
+        ("?code=718-7", "name these with _type"),
+        ("*", "'\\*'"),
+    ],
+)
+async def test_what_is_no_search_is_refused(ctx: Context, search: str, why: str) -> None:
+    with pytest.raises(FHIRError, match=why):
+        await explained(ctx, search)
 
 
 async def test_what_reads_much_for_little_gets_a_suggestion(ctx: Context) -> None:
@@ -138,7 +179,7 @@ async def test_any_search_is_told_in_valid_fhir(ctx: Context, search: str) -> No
 
 
 @pytest.mark.parametrize(
-    "search", ["Nothing?x=1", "Observation?nothing=1", "", "Observation/1?code=x", "Patient/1/Patient/2?x"]
+    "search", ["Nothing?x=1", "Observation?nothing=1", "Observation/1?code=x", "Patient/1/Patient/2?x"]
 )
 async def test_what_is_no_search_is_refused_as_such(ctx: Context, search: str) -> None:
     with pytest.raises(FHIRError) as told:

@@ -18,9 +18,9 @@ async def test_a_search_is_told_step_by_step(client: httpx.AsyncClient) -> None:
     told = body(answer)
     validation.check(told)
     steps = [{part["name"]: part for part in each["part"]} for each in told["parameter"]]
-    assert [each["collection"]["valueString"] for each in steps] == ["Patient", "Observation"]
+    assert [each["collection"]["valueString"] for each in steps] == ["Patient", "Observation", "Observation"]
     assert steps[0]["returned"]["valueInteger"] == 1
-    assert "Patient/ann" in steps[1]["filter"]["valueString"]
+    assert "Patient/ann" in steps[2]["filter"]["valueString"]
     (event,) = await events(client, answer)
     assert event["subtype"][0]["code"] == "operation"
 

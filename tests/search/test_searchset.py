@@ -11,7 +11,7 @@ import pytest
 
 from fhir_server.search.clauses import parse
 from fhir_server.search.plan import plan
-from fhir_server.search.searchset import searchset
+from fhir_server.search.searchset import Total, searchset
 from tests.search.conftest import BASE, NOW, SITE, Shelf
 
 KEY = b"secret" * 6
@@ -26,7 +26,8 @@ def answer(shelf: Shelf, query: Query, *, lenient: bool = False, extra: Any = ()
     if planned.limit:
         documents = list(shelf.collection.find(planned.filter).sort(list(planned.sort)).limit(planned.limit))
     total = shelf.collection.count_documents(planned.criteria) if planned.wants_total else None
-    return searchset(planned, documents, SITE, KEY, total=total)
+    counted = None if total is None else Total(total)
+    return searchset(planned, documents, SITE, KEY, total=counted)
 
 
 def link(bundle: dict[str, Any], relation: str) -> str | None:
@@ -184,3 +185,15 @@ def test_urls_are_encoded(patients: Shelf) -> None:
     bundle = answer(patients, [("name", "a&b=c#ü \\, d")])
     assert query_of(str(link(bundle, "self"))) == [("name", "a&b=c#ü \\, d"), ("_count", "20")]
     assert str(link(bundle, "self")).isascii()
+
+
+def test_an_estimate_is_told_as_such() -> None:
+    """http://hl7.org/fhir/R4/search.html#total"""
+    search = parse("Patient", [("_total", "estimate")])
+    planned = plan(search, SITE, KEY)
+    estimated = searchset(planned, [], SITE, KEY, total=Total(1234, estimated=True))
+    assert estimated["total"] == 1234
+    (entry,) = estimated["entry"]
+    assert entry["search"]["mode"] == "outcome"
+    assert entry["resource"]["issue"][0]["severity"] == "information"
+    assert "entry" not in searchset(planned, [], SITE, KEY, total=Total(12))
