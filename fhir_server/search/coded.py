@@ -28,6 +28,9 @@ MODIFIERS = ("not", "text", "of-type", "in", "not-in", "above", "below")
 TEXT = "text"
 OF_TYPE = "of-type"
 
+TYPES = frozenset({"CodeableConcept", "Coding", "Identifier"})
+"""Types with something that lies in fields of its own"""
+
 _MOST_CODES = 10_000
 _MOST_EXCLUDED = 24 * 1024
 """Bytes: MongoDB takes no expression of more than 32 kB"""

@@ -25,10 +25,14 @@ def referred(
     """The search values of the contained resources that References of a resource name."""
     inside = {each["id"]: each for each in resource[CONTAINED] if "id" in each}
     for _, item in items:
-        text = item.get("reference", "") if isinstance(item, dict) else ""
-        found = inside.get(text[1:]) if text.startswith("#") else None
+        found = inside.get(item["reference"][1:]) if is_referred(item) else None
         if found is not None:
             yield {TYPE: found["resourceType"], **values(found)}
+
+
+def is_referred(item: Any) -> bool:
+    """Whether a value is a Reference to a contained resource."""
+    return isinstance(item, dict) and item.get("reference", "").startswith("#")
 
 
 def condition(code: str, targets: Sequence[tuple[str, Condition]]) -> Condition | None:

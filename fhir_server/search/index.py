@@ -29,6 +29,7 @@ from fhir_server.search import (
 from fhir_server.search.site import Site
 from resources import registry
 from resources.fhirpath import compile_path
+from resources.plain_path import plain_path
 from resources.search_parameters import SearchParameter, alternatives, parameters
 
 Index = Callable[[str, Any, Site], Sequence[Any]]
@@ -60,6 +61,8 @@ class _Branch:
 
     extract: Extract
     index: Index
+    members: frozenset[str] | None
+    """JSON members of which a resource has one if the expression has values; None if that cannot be told"""
     codes: list[str] = field(default_factory=list)
     is_composite: bool = False
     is_coded: bool = False
@@ -110,7 +113,7 @@ def _run(branch: _Branch, resource: dict[str, Any], site: Site, found: dict[str,
             for name, further in reference.further(kind, item, site).items():
                 for code in branch.codes:
                     _add(found, f"{code}:{name}", further)
-        if contained.CONTAINED in resource:
+        if contained.CONTAINED in resource and any(contained.is_referred(item) for _, item in items):
             as_its_own = partial(search_document, site=replace(site, table=TABLE))
             inside = list(contained.referred(items, resource, as_its_own))
             for code in branch.codes if inside else ():
@@ -119,9 +122,9 @@ def _run(branch: _Branch, resource: dict[str, Any], site: Site, found: dict[str,
 
 def _add(found: dict[str, Any], code: str, values: Sequence[Any]) -> None:
     """One value stays a value and only several become a list: two lists cannot share a compound index."""
-    if found.get(code) is not None:
-        present = found[code] if isinstance(found[code], list) else [found[code]]
-        values = [*present, *values]
+    before = found.get(code)
+    if before is not None:
+        values = [*(before if isinstance(before, list) else [before]), *values]
     if len(values) > 1:
         values = _distinct(values)
     found[code] = None if not values else values[0] if len(values) == 1 else values
@@ -138,40 +141,40 @@ def _branches(
     resource_type: str, custom: tuple[SearchParameter, ...]
 ) -> tuple[list[_Branch], Callable[[str], list[_Branch]]]:
     """The branches that are always run, and those to run when a resource has a member of that JSON name."""
-    by_step: dict[str | None, dict[tuple[str, str], _Branch]] = {}
+    shared: dict[tuple[str, str], _Branch] = {}
     for parameter in (*parameters(resource_type).values(), *custom):
         if parameter.type == "composite":
             for expression in composite.stored(parameter, resource_type):
-                repetition = _Branch(
+                shared[expression, parameter.code] = _Branch(
                     composite.extract(expression, resource_type),
                     composite.index(parameter, _index),
+                    _members(expression, resource_type),
                     [parameter.code],
                     is_composite=True,
                 )
-                shared = by_step.setdefault(_first_step(expression, resource_type), {})
-                shared[expression, parameter.code] = repetition
             continue
         if parameter.type not in _INDEXES or parameter.code in _FIELDS_OF_THEIR_OWN:
             continue
         for expression in alternatives(parameter, resource_type):
-            shared = by_step.setdefault(_first_step(expression, resource_type), {})
-            extract = compile_path(expression, resource_type)
-            index = _index(parameter, expression)
-            branch = _Branch(extract, index, is_coded=index is token.index)
+            branch = _branch(parameter, expression, resource_type)
             shared.setdefault((expression, parameter.type), branch).codes.append(parameter.code)
-    always = list(by_step.pop(None, {}).values())
-    steps = {step: list(shared.values()) for step, shared in by_step.items() if step is not None}
+    branches = list(shared.values())
 
     @cache
     def by_member(member: str) -> list[_Branch]:
-        """`valueQuantity` is a member of the element `value`."""
-        return [branch for step, shared in steps.items() if _is_of(member, step) for branch in shared]
+        return [branch for branch in branches if branch.members is not None and member in branch.members]
 
-    return always, by_member
+    return [branch for branch in branches if branch.members is None], by_member
 
 
-def _is_of(member: str, step: str) -> bool:
-    return member == step or (member.startswith(step) and member[len(step)].isupper())
+def _branch(parameter: SearchParameter, expression: str, resource_type: str) -> _Branch:
+    index = _index(parameter, expression)
+    plain = plain_path(expression, resource_type)
+    if plain is not None:
+        is_coded = index is token.index and plain.type in coded.TYPES
+        return _Branch(plain.extract, index, frozenset({plain.member}), is_coded=is_coded)
+    extract = compile_path(expression, resource_type)
+    return _Branch(extract, index, _members(expression, resource_type), is_coded=index is token.index)
 
 
 def _index(parameter: SearchParameter, expression: str) -> Index:
@@ -200,9 +203,10 @@ def _system_of(expression: str) -> Callable[[str], str | None] | None:
     return lambda code: known.get(code) or (whole[0] if len(whole) == 1 else None)
 
 
-def _first_step(expression: str, resource_type: str) -> str | None:
-    """The element without which the expression has no value; None if that cannot be told."""
+def _members(expression: str, resource_type: str) -> frozenset[str] | None:
+    """The JSON members of the element without which the expression has no value; None if that cannot be told."""
     match = _PATH.match(expression)
     if match is None or " and " in expression or " or " in expression or "exists()" in expression:
         return None
-    return match[2]
+    element = registry.element(resource_type, match[2])
+    return None if element is None else frozenset(element.json_names)

@@ -11,7 +11,7 @@ http://hl7.org/fhir/R4/search.html#reference
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from fhir_server.search import token
@@ -34,9 +34,9 @@ def index(type_name: str, value: Any, site: Site) -> list[str]:
     """The address of what a Reference, canonical, uri or resource stands for; none if it has no literal one."""
     if type_name == "Reference":
         text = value.get("reference")
-        return [] if text is None or text.startswith("#") else [_address(text, site)]
+        return [] if text is None or text.startswith("#") else [_address(text, site.base_url)]
     if isinstance(value, str):
-        return [_address(parse_canonical(value)[0], site)]
+        return [_address(parse_canonical(value)[0], site.base_url)]
     if isinstance(value, dict) and "resourceType" in value and "id" in value:
         return [f"{value['resourceType']}/{value['id']}"]
     return []
@@ -100,7 +100,7 @@ def _addresses(clause: Clause, text: str, site: Site) -> list[str]:
     types = _types(clause)
     if "/" not in text and ":" not in text:
         return [f"{each}/{text}" for each in types]
-    address = _address(text, site)
+    address = _address(text, site.base_url)
     if clause.modifier is not None and f"/{clause.modifier}/" not in f"/{address}":
         raise outcome.bad_parameter(clause.name, f"'{text[:128]}' is no {clause.modifier}")
     return [address]
@@ -118,9 +118,10 @@ def _types(clause: Clause) -> tuple[str, ...]:
     return (clause.modifier,)
 
 
-def _address(text: str, site: Site) -> str:
-    found = parse(text)
-    return found.relative_to(site.base_url).address or text
+@lru_cache(8192)
+def _address(text: str, base_url: str) -> str:
+    """Kept for a while: resources of one patient refer to the same few."""
+    return parse(text).relative_to(base_url).address or text
 
 
 def _versioned(text: str, site: Site) -> str:
