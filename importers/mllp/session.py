@@ -19,8 +19,8 @@ from importers.mllp.receive import Broken, Connection, Receive
 _READ = 256 * 1024
 _ACK, _NAK = b"\x06", b"\x15"
 """Commit acknowledgments of MLLP release 2"""
-_GOODBYE_SECONDS = 5
-"""for the last bytes to go out"""
+_GOODBYE_SECONDS = 1
+"""for the last bytes to be fetched"""
 _FAILED = Issue("", "The server failed to process the message; send it again later", INTERNAL_ERROR, "error")
 
 log = structlog.stdlib.get_logger(__name__)
@@ -173,11 +173,12 @@ class Session:
 
     async def _close(self) -> None:
         """Lets the sender fetch what he was answered, which a connection closed on unread bytes would destroy."""
-        if self._decoder.closed and not self._reader.at_eof():
+        rejected = self._decoder.closed
+        if not self._reader.at_eof() and (rejected or self._writer.can_write_eof()):
             if self._writer.can_write_eof():
                 self._writer.write_eof()
-            until = time.monotonic() + self._limits.linger_seconds
-            while not self._stopping and (left := until - time.monotonic()) > 0 and await self._read(left):
+            until = time.monotonic() + (self._limits.linger_seconds if rejected else _GOODBYE_SECONDS)
+            while (left := until - time.monotonic()) > 0 and await self._read(left):
                 pass
         self._writer.close()
         async with asyncio.timeout(_GOODBYE_SECONDS):

@@ -52,10 +52,14 @@ def command(*arguments: str | Path) -> list[str]:
 
 
 @contextmanager
-def serving(*arguments: str | Path, log: Path) -> Iterator[Serve]:
+def serving(*arguments: str | Path, log: Path, **environment: str) -> Iterator[Serve]:
     with log.open("w") as errors:
         process = subprocess.Popen(
-            command(*arguments), stdout=subprocess.PIPE, stderr=errors, text=True, env=ENVIRONMENT
+            command(*arguments),
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env={**ENVIRONMENT, **environment},
         )
         assert process.stdout is not None
         try:
