@@ -27,6 +27,7 @@ from uvicorn.supervisors import Multiprocess
 import fhir_server.mllp
 from fhir_server import log
 from fhir_server.app import create_app
+from fhir_server.commands.collector import look_seldom
 from fhir_server.rest.metrics import MULTIPROCESS_DIR
 from fhir_server.rest.protocol import FHIRProtocol
 from fhir_server.settings import PREFIX, Settings, refuse_open_bind
@@ -114,6 +115,7 @@ def _run_embedded(settings: Settings, listener: socket.socket) -> None:
 def _run(settings: Settings, listener: socket.socket, database: str) -> None:
     threading.Thread(target=_announce, args=(settings, database), name="announce", daemon=True).start()
     if settings.workers == 1:
+        look_seldom()
         config = _config(settings, partial(create_app, settings))
         uvicorn.Server(config).run(sockets=[listener])
         return

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from fhir_server import log
 from fhir_server.app import create_app
+from fhir_server.commands.collector import look_seldom
 from fhir_server.settings import Settings
 
 
@@ -18,6 +19,7 @@ def application() -> FastAPI:
     """The factory that uvicorn calls in each worker."""
     settings = Settings()
     log.configure(settings.log_level, settings.log_format)
+    look_seldom()
     threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
     return create_app(settings)
 
