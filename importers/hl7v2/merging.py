@@ -133,15 +133,12 @@ def replacing(survivor: Json, merge: Merge, loser: str) -> Json:
     }
 
 
-def dependents(merge: Merge) -> Generator[list[Query], list[list[Json]], Moved]:
-    """What is in the compartment of the loser, as far as one transaction may move."""
+def dependents(reference: str) -> Generator[list[Query], list[list[Json]], Moved]:
+    """What is in the compartment of a patient or a visit, as far as one transaction may move."""
     moved = Moved()
-    if merge.loser is None:
-        return moved
-    loser = reference_of(merge.loser)
     queries = [
-        (kind, f"{code}={loser}")
-        for kind, codes in sorted(compartments.compartments()["Patient"].items())
+        (kind, f"{code}={reference}")
+        for kind, codes in sorted(compartments.compartments()[reference.partition("/")[0]].items())
         if kind not in _STAY
         for code in codes
     ]

@@ -79,16 +79,44 @@ def reconcile(
     unfinished = False
     for merge in merges:
         writing.merge(merge)
-        moved = yield from merging.dependents(merge)
-        unfinished = unfinished or moved.more
-        for resource in moved.resources:
-            writing.moved(resource, merge)
+        if merge.loser is not None:
+            loser = reference_of(merge.loser)
+            survivor = writing.references.get(merge.survivor, merge.survivor)
+            unfinished |= yield from _move(writing, loser, {loser: survivor})
+    for draft in conversion.drafts:
+        if draft.moves:
+            unfinished |= yield from _move_visit(writing, draft)
     bundle: Json = {"resourceType": "Bundle", "type": "transaction"}
     if writing.entries:
         bundle["entry"] = list(writing.entries.values())
     references = {draft.url: writing.references.get(draft.url, draft.url) for draft in conversion.drafts}
     issues = [*conversion.issues, *matches.issues]
     return Reconciled(bundle, issues, references, merges=bool(merges), unfinished=unfinished)
+
+
+def _move(
+    writing: _Writing, owner: str, targets: Mapping[str, str]
+) -> Generator[list[Query], list[list[Json]], bool]:
+    """Moves what is in the compartment of `owner`; whether some is left."""
+    moved = yield from merging.dependents(owner)
+    for resource in moved.resources:
+        writing.moved(resource, targets)
+    return moved.more
+
+
+def _move_visit(writing: _Writing, draft: Draft) -> Generator[list[Query], list[list[Json]], bool]:
+    """What belongs to a visit that is now of another patient is his, too."""
+    stored = writing.matches.stored.get(draft.url)
+    if stored is None or draft.resource["resourceType"] != "Encounter":
+        return False
+    before = stored.get("subject", {}).get("reference")
+    after = writing.current(stored).get("subject", {}).get("reference")
+    if before is None or before == after:
+        return False
+    more = yield from _move(writing, reference_of(stored), {before: after})
+    if more:  # the visit itself comes last: until then it shows where to go on
+        writing.entries.pop(reference_of(stored), None)
+    return more
 
 
 class _Writing:
@@ -157,22 +185,19 @@ class _Writing:
             loser = f"Patient/{new_id}"
         else:
             loser = reference_of(merge.loser)
-            self.put(merge.loser, merging.replaced(self._current(merge.loser), survivor))
+            self.put(merge.loser, merging.replaced(self.current(merge.loser), survivor))
         stored = self.matches.stored.get(merge.survivor)
         if stored is None:
             entry = self.entries[merge.survivor]
             entry["resource"] = merging.replacing(entry["resource"], merge, loser)
         else:
-            self.put(stored, merging.replacing(self._current(stored), merge, loser))
+            self.put(stored, merging.replacing(self.current(stored), merge, loser))
 
-    def moved(self, resource: Json, merge: merging.Merge) -> None:
-        """What referred to the loser refers to the survivor."""
-        assert merge.loser is not None
-        survivor = self.references.get(merge.survivor, merge.survivor)
-        targets = {reference_of(merge.loser): survivor}
-        self.put(resource, rewritten(self._current(resource), targets))
+    def moved(self, resource: Json, targets: Mapping[str, str]) -> None:
+        """What referred to one patient refers to another."""
+        self.put(resource, rewritten(self.current(resource), targets))
 
-    def _current(self, stored: Json) -> Json:
+    def current(self, stored: Json) -> Json:
         """A stored resource as this transaction has left it so far."""
         entry = self.entries.get(reference_of(stored))
         current: Json = stored if entry is None else entry["resource"]

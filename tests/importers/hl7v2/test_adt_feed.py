@@ -4,66 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from importers.hl7v2.conversion import Conversion
 from tests.importers.hl7v2 import corpus
 from tests.importers.hl7v2.feeding import Server, code, serving
-
-Json = dict[str, Any]
-
-
-def _standard(standard: Any, conversion: Conversion) -> None:
-    standard(conversion)
+from tests.importers.hl7v2.hospital import Hospital, pv1, standard_mapping
 
 
 @pytest_asyncio.fixture
 async def server(mongod_uri: str, database_name: str) -> AsyncIterator[Server]:
-    async with serving(mongod_uri, database_name, _standard) as server:
+    async with serving(mongod_uri, database_name, standard_mapping) as server:
         yield server
-
-
-class Hospital:
-    """Sends messages about one patient, each a minute later than the one before."""
-
-    def __init__(self, server: Server, number: str = "4711") -> None:
-        self.server = server
-        self.number = number
-        self.sent = 0
-
-    async def send(self, event: str, *segments: str, at: str | None = None, pid: str | None = None) -> str:
-        self.sent += 1
-        when = at or f"2026030108{self.sent:02d}00"
-        lines = [
-            f"MSH|^~\\&|PAS|NORTH|HUB|X|{when}||ADT^{event}|{self.number}-{self.sent}|P|2.5.1",
-            f"EVN|{event}|{when}",
-            pid or f"PID|1||{self.number}^^^NORTH^MR||Okafor^Ngozi||19800201|F",
-            *segments,
-        ]
-        return code(await self.server.feed_one(("\r".join(lines) + "\r").encode())).split()[0]
-
-    async def all(self, resource_type: str) -> list[Json]:
-        found = await self.server.store.find(resource_type, {})
-        return [each["r"] for each in found if "deleted" not in each]
-
-    async def only(self, resource_type: str) -> Json:
-        [found] = await self.all(resource_type)
-        return found
-
-
-def pv1(
-    where: str = "W1^2^3",
-    *,
-    number: str = "V1",
-    kind: str = "I",
-    start: str = "20260301080000",
-    end: str = "",
-) -> str:
-    fields = {2: kind, 3: where, 19: number, 44: start, 45: end}
-    return "PV1|" + "|".join(fields.get(each, "") for each in range(1, 46))
 
 
 @pytest_asyncio.fixture

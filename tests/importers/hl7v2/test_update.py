@@ -142,13 +142,13 @@ _POINTS = st.lists(
     ),
     min_size=1,
     max_size=4,
-    unique_by=lambda each: tuple(sorted(each.items())),
+    unique_by=repr,
 )
 _TOLD = st.fixed_dictionaries(
     {},
     optional={
         "telecom": _POINTS,
-        "identifier": st.lists(st.fixed_dictionaries({"system": st.just("urn:a"), "value": _VALUES}), min_size=1, max_size=3, unique_by=lambda each: each["value"]),
+        "identifier": st.lists(st.fixed_dictionaries({"system": st.just("urn:a"), "value": _VALUES}), min_size=1, max_size=3, unique_by=repr),
         "gender": st.sampled_from(["male", "female"]),
         "deceasedDateTime": st.just("2026-01-01"),
     },
