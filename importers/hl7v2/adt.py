@@ -9,6 +9,8 @@ from importers.hl7v2.condition import diagnoses, problems
 from importers.hl7v2.conversion import Conversion, Draft
 from importers.hl7v2.coverage import coverages
 from importers.hl7v2.encounter import encounter
+from importers.hl7v2.obx import Panel, observations
+from importers.hl7v2.order_group import Result
 from importers.hl7v2.patient import patient
 from importers.hl7v2.procedure import procedures
 from importers.hl7v2.related_person import account, guarantors, next_of_kin
@@ -43,6 +45,32 @@ def around(conversion: Conversion, subject: Draft, visit: Draft | None) -> None:
         procedures(conversion, subject, visit)
     if message.first("IN1"):
         coverages(conversion, subject)
+    if message.first("OBX"):
+        _observations(conversion, subject, visit)
+
+
+def _observations(conversion: Conversion, subject: Draft, visit: Draft | None) -> None:
+    """What was observed of the patient; the newest of each kind in a visit, since each message sends them all again."""
+    shared = {"subject": conversion.reference(subject)}
+    owner = visit if visit is not None and visit.resource.get("identifier") else subject
+    if visit is not None:
+        shared["encounter"] = conversion.reference(visit)
+    numbers = owner.resource.get("identifier") or [{"value": conversion.message.control_id}]
+    key = f"{owner.resource['resourceType']}/{numbers[0].get('system', '')}|{numbers[0]['value']}"
+    results: list[Result] = []
+    for segment in conversion.message.segments:
+        if segment.name == "OBX":
+            results.append(Result(segment))
+        elif (
+            segment.name == "NTE"
+            and results
+            and conversion.message.segments[segment.index - 1].name in _OF_RESULT
+        ):
+            results[-1].notes.append(segment)
+    observations(conversion, results, Panel(key=key, shared=shared))
+
+
+_OF_RESULT = {"OBX", "NTE", "PRT"}
 
 
 _ONE_VISIT = """
