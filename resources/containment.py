@@ -12,6 +12,7 @@ from typing import Any
 
 from resources import codec, reference_rules, registry
 from resources.outcome import Issue
+from resources.trail import Trail, path_of
 
 Json = dict[str, Any]
 _FRAGMENT = re.compile(rb'"#([^"]*)"')
@@ -58,52 +59,47 @@ def wrong_types(resource: Json) -> list[Issue]:
     for child in children:
         if isinstance(child, dict) and isinstance(child.get("id"), str):
             types.setdefault(f"#{child['id']}", child.get("resourceType"))
-    roots = [(resource, str(resource["resourceType"]))]
-    roots += [
-        (each, f"{roots[0][1]}.contained[{i}]") for i, each in enumerate(children) if isinstance(each, dict)
-    ]
-    return [
-        issue for root, path in roots for issue in _typed(root, str(root.get("resourceType")), path, types)
-    ]
+    issues: list[Issue] = []
+    name = str(resource["resourceType"])
+    _find(resource, name, (None, name, None), types, issues)
+    for i, each in enumerate(children):
+        if isinstance(each, dict):
+            place = ((None, name, None), "contained", i)
+            _find(each, str(each.get("resourceType")), place, types, issues)
+    return issues
 
 
-def _typed(value: Json, type_name: str, path: str, types: dict[str, Any]) -> Iterator[Issue]:
-    """Those inside an object of that type."""
+def _find(value: Json, type_name: str, trail: Trail, types: dict[str, Any], issues: list[Issue]) -> None:
+    """Adds what is wrong with the references inside an object of that type."""
     try:
         known = registry.json_members(type_name)
     except KeyError:
         return
     for name, member in value.items():
-        element = known.get(name)
-        if element is None or not isinstance(member, dict | list):
+        if not isinstance(member, dict | list) or (element := known.get(name)) is None:
             continue
         kind = element.json_names[name]
-        for each, place in _each(member, f"{path}.{element.name}"):
-            if kind == "Reference":
-                yield from _target(each, element, place, types)
-            if kind != registry.ANY_RESOURCE:
-                yield from _typed(each, kind, place, types)
+        if kind == registry.ANY_RESOURCE:
+            continue
+        several = isinstance(member, list)
+        for i, each in enumerate(member if several else (member,)):
+            if isinstance(each, dict):
+                place = (trail, element.name, i if several else None)
+                if kind == "Reference" and isinstance(each.get("reference"), str):
+                    issues += _target(each["reference"], element, place, types)
+                _find(each, kind, place, types, issues)
 
 
-def _target(reference: Json, element: registry.Element, path: str, types: dict[str, Any]) -> Iterator[Issue]:
-    literal = reference.get("reference")
-    named = types.get(literal) if isinstance(literal, str) else None
-    if (
-        isinstance(named, str)
-        and registry.is_resource(named)
-        and (text := reference_rules.target_fault(str(literal), named, element.targets))
-    ):
-        where = f"{path}.reference"
-        yield Issue(
-            reference_rules.severity(f"{named}/", element.path), "value", f"{where}: {text}", (where,)
-        )
-
-
-def _each(member: Any, path: str) -> Iterator[tuple[Json, str]]:
-    if isinstance(member, dict):
-        yield member, path
-    else:
-        yield from ((each, f"{path}[{i}]") for i, each in enumerate(member) if isinstance(each, dict))
+def _target(literal: str, element: registry.Element, trail: Trail, types: dict[str, Any]) -> list[Issue]:
+    named = types.get(literal)
+    if not isinstance(named, str) or not registry.is_resource(named):
+        return []
+    text = reference_rules.target_fault(literal, named, element.targets)
+    if text is None:
+        return []
+    where = f"{path_of(trail)}.reference"
+    severity = reference_rules.severity(f"{named}/", element.path)
+    return [Issue(severity, "value", f"{where}: {text}", (where,))]
 
 
 def _is_certainly_right(resource: Json, children: list[Any]) -> bool:

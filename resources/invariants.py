@@ -20,6 +20,7 @@ from resources.fhirpath.values import Item
 from resources.invariant_facts import CORRECTED, WORDS
 from resources.outcome import Issue
 from resources.registry import Element
+from resources.trail import Trail, path_of
 
 Json = dict[str, Any]
 
@@ -27,6 +28,9 @@ NATIVE = frozenset(
     {"ele-1", "ext-1", "dom-2", "dom-3", "dom-4", "dom-5", "ref-1", "txt-1", "txt-2", "sqty-1", "mqty-1"}
 )
 """Constraints that structural validation enforces by itself."""
+
+
+_EXTENSIONS = frozenset({"extension", "modifierExtension"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +46,14 @@ class Constraint:
         return Issue(self.severity, "invariant", f"Constraint {self.key}: {expected}", (path,))
 
 
-Trail = tuple[Any, str, int | None]
-"""Where a walker is: the trail to the surrounding element, the element's name, its index where it repeats."""
-
 _Found = list[tuple[Constraint, Trail]]
 _Rules = tuple[tuple[Test, Constraint], ...]
 _Step = Callable[[Any, Trail, Environment, _Found], None]
 
 
-def violations(resource: Json) -> list[Issue]:
+def violations(resource: Json, *, extensions: bool = True) -> list[Issue]:
     """The constraints that a structurally valid resource breaks, each with the place of the element it is about.
+    Without `extensions` anywhere inside, fewer places have to be looked at.
 
     Contained resources and those in Bundle.entry and Parameters are not entered: each is asked for itself. A
     constraint whose result is empty is not broken: partial dates and foreign units leave some undecided.
@@ -60,16 +62,8 @@ def violations(resource: Json) -> list[Issue]:
     if kind == "Resource":
         return []
     found: _Found = []
-    _walker(kind)(resource, (None, kind, None), Environment((kind, resource, None)), found)
-    return [constraint.issue(_path(trail)) for constraint, trail in found]
-
-
-def _path(trail: Trail | None) -> str:
-    names: list[str] = []
-    while trail is not None:
-        trail, name, index = trail
-        names.append(name if index is None else f"{name}[{index}]")
-    return ".".join(reversed(names))
+    _walker(kind, extensions)(resource, (None, kind, None), Environment((kind, resource, None)), found)
+    return [constraint.issue(path_of(trail)) for constraint, trail in found]
 
 
 @cache
@@ -117,7 +111,31 @@ def _holds(test: Test, item: Item, env: Environment) -> bool:
 
 
 @cache
-def _walker(kind: str) -> _Step:
+def _reached(kind: str) -> frozenset[str]:
+    """The types inside a type, itself included, as far as no extension is entered."""
+    found: set[str] = set()
+    entered = [kind]
+    while entered:
+        current = entered.pop()
+        if current in found or current in WHOLE or registry.is_primitive(current):
+            continue
+        found.add(current)
+        inside = registry.elements(current).values()
+        entered += [each for element in inside if element.name not in _EXTENSIONS for each in element.types]
+    return frozenset(found)
+
+
+@cache
+def _has_constraints(kind: str) -> bool:
+    """Whether there may be a constraint on a value of the type or inside it, where it has no extensions."""
+    return any(
+        _type_rules(each) or any(map(_element_rules, registry.elements(each).values()))
+        for each in _reached(kind)
+    )
+
+
+@cache
+def _walker(kind: str, extensions: bool) -> _Step:
     """Checks the constraints of a type on a value of it and enters its elements."""
     rules = _type_rules(kind)
     steps: dict[str, _Step] = {}
@@ -126,7 +144,7 @@ def _walker(kind: str) -> _Step:
     def walk(value: Any, trail: Trail, env: Environment, found: _Found) -> None:
         nonlocal ready
         if not ready:  # at first use: types contain one another
-            steps.update(_steps(kind))
+            steps.update(_steps(kind, extensions))
             ready = True
         if not isinstance(value, dict):
             return  # malformed: structural validation tells
@@ -143,7 +161,7 @@ def _walker(kind: str) -> _Step:
     return walk
 
 
-def _steps(kind: str) -> Iterator[tuple[str, _Step]]:
+def _steps(kind: str, extensions: bool) -> Iterator[tuple[str, _Step]]:
     """What to do with each JSON member of a type that leads to constraints."""
     for element in registry.elements(kind).values():
         rules = _element_rules(element)
@@ -153,10 +171,10 @@ def _steps(kind: str) -> Iterator[tuple[str, _Step]]:
             if registry.is_primitive(child):
                 if rules:
                     yield json_name, _enter(element, child, rules, None)
-                if child != "xhtml":
-                    yield f"_{json_name}", _enter(element, child, (), _walker("Element"))
-            else:
-                yield json_name, _enter(element, child, rules, _walker(child))
+                if child != "xhtml" and extensions:
+                    yield f"_{json_name}", _enter(element, child, (), _walker("Element", extensions))
+            elif rules or extensions or _has_constraints(child):
+                yield json_name, _enter(element, child, rules, _walker(child, extensions))
 
 
 def _enter(element: Element, kind: str, rules: _Rules, walk: _Step | None) -> _Step:

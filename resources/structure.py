@@ -26,15 +26,17 @@ _ID_ONLY = re.compile(rb'\{"id":"(?:[^"\\]|\\.)*"\}')
 
 
 class Examined(NamedTuple):
-    """`fits`: the structure is certainly right; `fragments`: references such as `#x` are inside."""
+    """`fits`: the structure is certainly right; `fragments`: there may be references such as `#x` inside;
+    `extensions`: there may be extensions inside.
+    """
 
     fits: bool
     fragments: bool
+    extensions: bool
 
 
 _STAND_IN = {"resourceType": "Resource"}
-_WRONG = Examined(fits=False, fragments=True)
-_RIGHT = (Examined(fits=True, fragments=False), Examined(fits=True, fragments=True))
+_WRONG = Examined(fits=False, fragments=True, extensions=True)
 
 
 def examine(resource: Json) -> Examined:
@@ -47,7 +49,7 @@ def examine(resource: Json) -> Examined:
         decode(body)
     except (msgspec.MsgspecError, LookupError, ValueError, TypeError, RecursionError):
         return _WRONG
-    return _RIGHT[b'"reference":"#' in body]
+    return Examined(True, b'"reference":"#' in body, b'xtension":' in body)
 
 
 def _shell(bundle: Json) -> Json:

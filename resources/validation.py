@@ -61,7 +61,7 @@ def _judge(resource: Json, today: dt.date, *, entries: bool, contained: bool = F
         issues += containment.faults(resource)
         if examined.fragments and "contained" in resource:
             issues += containment.wrong_types(resource)
-    issues += invariants.violations(resource)
+    issues += invariants.violations(resource, extensions=examined.extensions)
     issues += business_rules.faults(resource, today)
     for i, inner in _objects(resource.get("contained")):
         found = _judge(inner, today, entries=entries, contained=True)

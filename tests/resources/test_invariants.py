@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resources import definitions, registry
-from resources.codec import decode
+from resources.codec import decode, encode
 from resources.fhirpath import compile_check, general
 from resources.invariant_facts import CORRECTED, WORDS
 from resources.invariants import NATIVE, constraints, violations
@@ -32,6 +32,8 @@ VERIFICATION = {
 def broken(resource: Json) -> list[tuple[str, str]]:
     """The keys and places of all broken constraints but that a narrative is missing."""
     found = violations(resource)
+    if b'xtension":' not in encode(resource):
+        assert violations(resource, extensions=False) == found
     told = [
         (issue.diagnostics.split(":")[0].removeprefix("Constraint "), issue.expression[0]) for issue in found
     ]

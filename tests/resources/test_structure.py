@@ -74,8 +74,17 @@ def test_refused(members: Any) -> None:
     assert not structure.fits({"resourceType": "Patient", **members})
 
 
+@pytest.mark.parametrize("where", ["extension", "modifierExtension"])
+def test_extensions_are_seen_at_any_depth(where: str) -> None:
+    extension = {"url": "http://a.org/x", "valueBoolean": True}
+    patient = {"resourceType": "Patient", "contact": [{"name": {"text": "A"}, where: [extension]}]}
+    assert structure.examine(patient).extensions
+    named = {"resourceType": "Patient", "name": [{"text": f"an {where}: none"}]}
+    assert not structure.examine(named).extensions
+
+
 def test_fragments_are_seen() -> None:
     inside = {"resourceType": "Patient", "managingOrganization": {"reference": "#x"}}
     outside = {"resourceType": "Patient", "managingOrganization": {"reference": "Organization/x"}}
-    assert structure.examine(inside) == structure.Examined(fits=True, fragments=True)
-    assert structure.examine(outside) == structure.Examined(fits=True, fragments=False)
+    assert structure.examine(inside) == structure.Examined(fits=True, fragments=True, extensions=False)
+    assert structure.examine(outside) == structure.Examined(fits=True, fragments=False, extensions=False)
