@@ -33,6 +33,10 @@ _SUMMARIES = {
     "$reindex": "Make the search values of stored resources anew",
     "$reindex-status": "How far the reindex is",
     "$explain": "What a search asks of the database, and what that costs",
+    "$process-hl7v2": "Take HL7 v2 messages: stored, mapped to FHIR, acknowledged",
+    "$feed": "HL7 v2 messages and what became of them, newest first",
+    "$feed-message": "One HL7 v2 message: as it came in, taken apart, and what became of it",
+    "$feed-replay": "What messages would change now; with commit=true they do",
 }
 
 _READ = (200, 400, 404, 406, 503)
@@ -55,6 +59,10 @@ _STATUSES = {
     "$reindex": (202, 400, 406, 413, 415, 503),
     "$reindex-status": (200, 400, 406, 503),
     "$explain": _READ,
+    "$process-hl7v2": (200, 204, 400, 406, 413, 415, 422, 503),
+    "$feed": _READ,
+    "$feed-message": _READ,
+    "$feed-replay": (200, 400, 404, 406, 413, 415, 503),
 }
 
 _READ_PARAMETERS = ("_format", "_pretty", "_summary", "_elements", "If-None-Match", "If-Modified-Since")
@@ -75,6 +83,8 @@ _SEARCH_PARAMETERS = (
     "Prefer",
 )
 
+_FEED_FILTERS = ("feed-status", "feed-sender", "feed-patient", "feed-since")
+
 _PARAMETERS: dict[str, tuple[str, ...]] = {
     "capabilities": ("mode", "_format", "_pretty", "_summary", "_elements", "If-None-Match"),
     "transaction": ("Prefer", "_format", "_pretty"),
@@ -92,6 +102,10 @@ _PARAMETERS: dict[str, tuple[str, ...]] = {
     "$reindex": ("_format", "_pretty"),
     "$reindex-status": ("_format", "_pretty"),
     "$explain": ("search", "_format", "_pretty"),
+    "$process-hl7v2": ("dryRun", "_format", "_pretty"),
+    "$feed": (*_FEED_FILTERS, "_count", "_cursor", "_format", "_pretty"),
+    "$feed-message": ("feed-id", "_format", "_pretty"),
+    "$feed-replay": ("feed-id", *_FEED_FILTERS, "feed-commit", "_format", "_pretty"),
 }
 
 _BUNDLES = frozenset(
@@ -208,6 +222,8 @@ def _response(route: Route, path: str, status: int) -> Json:
         return answer
     schema = "Bundle" if route.interaction in _BUNDLES else "Resource"
     answer["content"] = components.fhir_content(schema)
+    if route.path == "/$process-hl7v2":
+        answer["content"] |= components.hl7v2_content()
     if path.startswith("/Binary/") and route.interaction in {"read", "vread"}:
         answer["content"]["*/*"] = {"schema": {}}
     return answer
@@ -224,6 +240,8 @@ def _request_body(route: Route, *, binary: bool) -> Json | None:
         content = components.fhir_content("Resource")
         if binary:
             content["*/*"] = {"schema": {}}
+    elif route.path == "/$process-hl7v2":
+        content = components.hl7v2_content()
     else:
         content = None
     return None if content is None else {"required": route.interaction not in _SEARCHES, "content": content}

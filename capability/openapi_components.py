@@ -14,6 +14,11 @@ Json = dict[str, Any]
 
 FHIR_JSON = ("application/fhir+json", "application/json")
 
+HL7V2_TYPES = ("x-application/hl7-v2+er7", "application/hl7-v2", "text/plain")
+"""Media types of messages of HL7 v2 in ER7, the encoding with bars"""
+FEED_STATUSES = ("received", "retrying", "processed", "duplicate", "error", "rejected")
+"""What can become of a message"""
+
 _STRING: Json = {"type": "string"}
 _ID: Json = {"type": "string", "pattern": r"^[A-Za-z0-9\-.]{1,64}$"}
 _DATE = r"[0-9]{4}(-[0-9]{2}(-[0-9]{2}(T[0-9:.]+(Z|[+-][0-9]{2}:[0-9]{2}))?)?)?"
@@ -62,6 +67,21 @@ _PARAMETERS: Json = {
     "vid": _path("vid", "Version id"),
     "search": _query(
         "search", "A search as in a URL, below the base: Observation?code=718-7, escaped", {"type": "string"}
+    ),
+    "dryRun": _query("dryRun", "true: the Bundle that would be written, and nothing is", {"type": "boolean"}),
+    "feed-id": _query("id", "Id of a message in the feed", _STRING),
+    "feed-status": _query(
+        "status",
+        "What became of it; several with commas",
+        {"type": "string", "enum": list(FEED_STATUSES)},
+    ),
+    "feed-sender": _query("sender", "MSH-3 and MSH-4 with a bar between: LAB|HOSP", _STRING),
+    "feed-patient": _query("patient", "A number in PID-3, or Patient/id", _STRING),
+    "feed-since": _query(
+        "since", "Arrived at this instant or later", {"type": "string", "format": "date-time"}
+    ),
+    "feed-commit": _query(
+        "commit", "true: replay; otherwise only what that would change", {"type": "boolean"}
     ),
     "_format": _query(
         "_format", "Media type of the answer; overrides Accept", {"type": "string", "enum": _FORMATS}
@@ -180,6 +200,11 @@ def patch_content() -> Json:
         "application/json-patch+json": {"schema": {"$ref": "#/components/schemas/JsonPatch"}},
         "application/fhir+json": {"schema": {"$ref": "#/components/schemas/Parameters"}},
     }
+
+
+def hl7v2_content() -> Json:
+    """Messages, or the answers to them."""
+    return {name: {"schema": _STRING} for name in HL7V2_TYPES}
 
 
 def form_content() -> Json:

@@ -24,7 +24,7 @@ SEARCHABLE_TYPES = frozenset(
 http://hl7.org/fhir/R4/search.html#ptypes
 """
 
-WITHOUT_EXPRESSION = frozenset({"_text"})
+WITHOUT_EXPRESSION = frozenset({"_content", "_text"})
 """Parameters that R4 has no expression for, and that are searched by all the same."""
 
 CLAIMED_OF_TYPES = (
@@ -78,6 +78,10 @@ ROUTES = (
     Route("operation", "POST", "/$reindex"),
     Route("operation", "GET", "/$reindex-status"),
     Route("operation", "GET", "/$explain"),
+    Route("operation", "POST", "/$process-hl7v2"),
+    Route("operation", "GET", "/$feed"),
+    Route("operation", "GET", "/$feed-message"),
+    Route("operation", "POST", "/$feed-replay"),
     Route("search-system", "POST", "/_search"),
     Route("search-type", "GET", "/{type}"),
     Route("create", "POST", "/{type}"),
@@ -112,6 +116,8 @@ class Operation:
     system: bool = False
     type: bool = False
     instance: bool = False
+    admin: bool = False
+    """For operators: shows or changes what no clinical rule covers"""
 
 
 @dataclass(frozen=True)
@@ -224,7 +230,7 @@ class Capability:
 
 
 def _searchable(parameters: Mapping[str, SearchParameter]) -> tuple[SearchParameter, ...]:
-    """Without an expression there is nothing to index: `_content` and `_query` are other machinery."""
+    """Without an expression there is nothing to index: `_query` is other machinery."""
     known = parameters.values()
     possible = (p for p in known if p.expression is not None or p.code in WITHOUT_EXPRESSION)
     return tuple(p for p in possible if p.type in SEARCHABLE_TYPES)
@@ -234,6 +240,10 @@ OPERATIONS = (
     Operation("reindex", "/OperationDefinition/reindex", None, system=True),
     Operation("reindex-status", "/OperationDefinition/reindex-status", None, system=True),
     Operation("explain", "/OperationDefinition/explain", None, system=True),
+    Operation("process-hl7v2", "/OperationDefinition/process-hl7v2", None, system=True),
+    Operation("feed", "/OperationDefinition/feed", None, system=True, admin=True),
+    Operation("feed-message", "/OperationDefinition/feed-message", None, system=True, admin=True),
+    Operation("feed-replay", "/OperationDefinition/feed-replay", None, system=True, admin=True),
 )
 
 TABLE = Capability(types=tuple(sorted(registry.resource_types())), operations=OPERATIONS)

@@ -43,6 +43,15 @@ class Prefer:
     lenient: bool = False
 
 
+@dataclass(slots=True, frozen=True)
+class Hl7v2:
+    """A body that is HL7 v2: its bytes, the charset that Content-Type names, and whether FHIR is wanted in answer."""
+
+    raw: bytes
+    charset: str | None = None
+    fhir: bool = False
+
+
 @dataclass(slots=True)
 class FhirRequest:
     """One interaction asked for, by its `restful-interaction` code; fields it has no use for are None."""
@@ -78,6 +87,8 @@ class FhirRequest:
     key: str | None = None
     """What is marked as done under this key, with the writes it made, is not done again"""
 
+    hl7v2: Hl7v2 | None = None
+    """Messages, where the operation takes such"""
     operation: str | None = None
     """Without `$`, where the interaction is `operation`"""
     path: str = ""
@@ -112,6 +123,8 @@ class Result:
     """The key of the request was marked as done: nothing was done now"""
     outcome: Json | None = None
     """An OperationOutcome that goes along (information, warnings)"""
+    body: bytes | None = None
+    """An answer that is no FHIR, in the media type that was asked in"""
     headers: Mapping[str, str] = field(default_factory=dict)
     also: tuple[str, ...] = ()
     """Further versions the interaction wrote or showed, `Patient/1/_history/2`, for the audit trail"""

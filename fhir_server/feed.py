@@ -8,25 +8,28 @@ from typing import TYPE_CHECKING
 
 from fhir_server.context import FhirRequest, Result
 from fhir_server.find import finder
+from fhir_server.operations.feed_answers import refusal
 from fhir_server.store.documents import new_id, now
 from fhir_server.store.feed import MongoFeed
 from fhir_server.submit import agent_of, submitter
 from importers.hl7v2.ack import Answering
 from importers.hl7v2.config import Feeds
 from importers.hl7v2.feed import Feed, Work
-from importers.hl7v2.issue import INTERNAL_ERROR
-from importers.hl7v2.issue import Issue as Told
+from importers.hl7v2.issue import INTERNAL_ERROR, Issue
 from importers.hl7v2.meaning import Interpreter
 from importers.hl7v2.process import Process, sender_of
 from importers.hl7v2.reading import Reader
-from importers.hl7v2.rows import DEAD, OPEN, Peer, Row
+from importers.hl7v2.rows import Answered, Peer, Row
 from importers.mllp.receive import Broken, Connection, Receive
-from resources.outcome import FHIRError, Issue
 
 if TYPE_CHECKING:
     from fhir_server.context import Context
 
-_STATUS = {"error": 422, "rejected": 400, "retrying": 503, "received": 503}
+_BROKEN: dict[Broken, Issue] = {
+    "truncated": Issue("", "The connection ended before the message did", INTERNAL_ERROR, "error"),
+    "unfinished": Issue("", "The next message began before this one ended", INTERNAL_ERROR, "error"),
+    "too-large": Issue("", "The message is larger than this server takes", INTERNAL_ERROR, "error"),
+}
 
 
 def with_feed(ctx: Context, feeds: Feeds) -> Context:
@@ -69,34 +72,14 @@ async def told(ctx: Context, row: Row) -> None:
         agent=agent_of(sender_of(row)),
         request_id=row.id,
     )
-    if row.status in DEAD | OPEN:
-        await ctx.audit.failure(request, refusal(row))
+    fault = refusal(Answered(row.answers, row))
+    if fault is not None:
+        await ctx.audit.failure(request, fault)
         return
     patients = tuple(each for each in row.patients if each.startswith("Patient/"))
     async with ctx.store.unit() as unit:
         ctx.audit.success(unit, request, Result(200, changed=False, patients=patients))
         await unit.commit()
-
-
-def refusal(row: Row) -> FHIRError:
-    """What a row that was refused says of itself."""
-    return FHIRError(_STATUS[row.status], [_issue(each) for each in row.issues] or [_NOTHING])
-
-
-_BROKEN: dict[Broken, Told] = {
-    "truncated": Told("", "The connection ended before the message did", INTERNAL_ERROR, "error"),
-    "unfinished": Told("", "The next message began before this one ended", INTERNAL_ERROR, "error"),
-    "too-large": Told("", "The message is larger than this server takes", INTERNAL_ERROR, "error"),
-}
-_NOTHING = Issue("error", "processing", "The message was not processed")
-_CODES = {"101": "required", "103": "code-invalid", "200": "not-supported", "201": "not-supported",
-          "203": "not-supported", "207": "transient"}  # fmt: skip
-
-
-def _issue(told: Told) -> Issue:
-    """http://hl7.org/fhir/R4/valueset-issue-type.html"""
-    where = f"{told.place}: " if told.place else ""
-    return Issue(told.severity, _CODES.get(told.code, "processing"), f"{where}{told.text}")
 
 
 def receiver(feed: Feed) -> Receive:

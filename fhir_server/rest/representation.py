@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from fhir_server.interactions.etags import etag
 from fhir_server.interactions.subset import subset
 from fhir_server.interactions.telling import CHANGES, told
-from fhir_server.rest import binary, headers
+from fhir_server.rest import binary, headers, hl7v2
 from fhir_server.rest.exchange import HttpRequest, HttpResponse
 from resources import codec
 from resources.outcome import FHIRError, information
@@ -26,6 +26,8 @@ def represented(
 ) -> HttpResponse:
     """The response to an interaction that went well."""
     fields = _headers(ctx, request, result)
+    if result.body is not None:
+        return hl7v2.response(http, result, fields)
     if result.status in {204, 304}:
         return _without_resource(request, result, fields, wanted)
     if request.interaction in CHANGES:

@@ -10,7 +10,7 @@ from fhir_server.context import Agent, Context, FhirRequest
 from fhir_server.interactions import subset
 from fhir_server.interactions.etags import version_ids
 from fhir_server.interactions.pairs import pairs
-from fhir_server.rest import binary, headers, negotiation
+from fhir_server.rest import binary, headers, hl7v2, negotiation
 from fhir_server.rest.exchange import HttpRequest, Receive, Scope, body
 from fhir_server.system.routing import Target, route
 from resources import codec, validation
@@ -61,6 +61,9 @@ async def understood(
             await asyncio.to_thread(_put_body, request, http, raw)
         else:
             _put_body(request, http, raw)
+    elif request.operation == hl7v2.OPERATION:
+        raw = await _inflated(ctx, http, scope, receive)
+        hl7v2.put_body(request, http, raw)
     elif request.interaction == "operation":
         await _put_parameters(ctx, http, request, scope, receive)
     elif http.method == "POST":
@@ -81,6 +84,8 @@ def _target(http: HttpRequest) -> Target:
 def _accept(request: FhirRequest, http: HttpRequest) -> str | None:
     """A Binary goes out as what it is, whatever else is accepted. http://hl7.org/fhir/R4/binary.html#rest"""
     accept = http.headers.get("accept")
+    if request.operation == hl7v2.OPERATION:
+        return accept if negotiation.names_json(accept or "") else None
     if request.resource_type == "Binary" and request.interaction in {"read", "vread"}:
         return accept if negotiation.names_json(accept or "") else None
     return accept

@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from bson.binary import Binary
-from pymongo import DESCENDING, InsertOne, UpdateOne
+from pymongo import ASCENDING, DESCENDING, InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from fhir_server.store.coalesce import Coalescer
@@ -168,6 +168,14 @@ class MongoFeed:
 
     # Coming to an end
 
+    async def reopen(self, row: Row) -> bool:
+        await self.beat()
+        opened = {"open": True, "holder": self.holder, "keys": list(row.keys), "replays": row.replays}
+        closed = {"_id": row.id, "open": {"$ne": True}, "replays": row.replays - 1}
+        with faults():
+            done = await self._collection().update_one(closed, {"$set": {**opened, "status": row.status}})
+        return bool(done.matched_count)
+
     async def finish(self, row: Row) -> None:
         await self._ends.submit(row)
 
@@ -213,11 +221,12 @@ class MongoFeed:
         if wanted.before:
             moment, last = wanted.before
             conditions.append({"$or": [{"t": {"$lt": moment}}, {"t": moment, "_id": {"$lt": last}}]})
+        way = ASCENDING if wanted.oldest_first else DESCENDING
         await self._ready()
         found = await self._store.find(
             FEED,
             {"$and": conditions} if conditions else {},
-            sort=[("t", DESCENDING), ("_id", DESCENDING)],
+            sort=[("t", way), ("_id", way)],
             limit=wanted.count,
             projection=_WITHOUT_RAW,
             max_time_ms=self._store.search_milliseconds,

@@ -23,6 +23,9 @@ from fhir_server.interactions.search_type import search_type
 from fhir_server.interactions.update import update
 from fhir_server.interactions.vread import vread
 from fhir_server.operations.explain import explain_search
+from fhir_server.operations.feed import feed, feed_message
+from fhir_server.operations.feed_replay import feed_replay
+from fhir_server.operations.process_hl7v2 import process_hl7v2
 from fhir_server.operations.reindex import reindex, reindex_status
 from fhir_server.store.coalesce import cancelled
 from fhir_server.store.faults import Away, CacheFull, WriteConflict
@@ -62,6 +65,10 @@ OPERATIONS: dict[str, Interaction] = {
     "explain": explain_search,
     "reindex": reindex,
     "reindex-status": reindex_status,
+    "process-hl7v2": process_hl7v2,
+    "feed": feed,
+    "feed-message": feed_message,
+    "feed-replay": feed_replay,
 }
 WRITES = {"create", "update", "patch", "delete"}
 ATTEMPTS = 12

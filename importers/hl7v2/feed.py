@@ -22,9 +22,10 @@ from importers.hl7v2.er7 import Message
 from importers.hl7v2.header import read_header
 from importers.hl7v2.issue import INTERNAL_ERROR, Issue
 from importers.hl7v2.order import Order, Turn
-from importers.hl7v2.process import Process
+from importers.hl7v2.process import Meaning, Process, Refused
 from importers.hl7v2.reading import MOST_UNREADABLE, Read, Reader
-from importers.hl7v2.rows import DEAD, OPEN, Answered, FeedStore, Peer, Row
+from importers.hl7v2.rows import OPEN, Answered, FeedStore, Peer, Row
+from importers.submit import Find
 from resources.outcome import FHIRError, unavailable
 
 PATIENCE = 20.0
@@ -60,6 +61,14 @@ class Work:
     patience: float = PATIENCE
 
 
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """What a message would do, and the row it would get."""
+
+    row: Row
+    meaning: Meaning
+
+
 class Feed:
     """Takes messages; `run` besides, as long as it does, takes over what processes that died left behind."""
 
@@ -69,6 +78,21 @@ class Feed:
         self._working: dict[str, asyncio.Task[Answered]] = {}
         self._turns: dict[str, Turn] = {}
         self._number = 0
+
+    @property
+    def store(self) -> FeedStore:
+        """What is kept of messages."""
+        return self._work.store
+
+    @property
+    def read(self) -> Reader:
+        """How bytes become messages."""
+        return self._work.read
+
+    @property
+    def find(self) -> Find:
+        """What is stored, for the server's own use."""
+        return self._work.process.find
 
     async def receive(self, raw: bytes, peer: Peer, *, charset: str | None = None) -> Answered:
         """Keeps the message, does what it says, and tells what to answer.
@@ -251,11 +275,33 @@ class Feed:
             await self._patiently(lambda: self._noted(again), until)
         except FHIRError as away:  # no access without its event
             return self._refused(replace(row, status="rejected"), raw, away)
-        return Answered(first.answers, again)
+        return Answered(first.answers, again, first.of or first.row)
 
     async def _noted(self, row: Row) -> None:
         await self._work.store.note(row)
         await self._work.tell(row)
+
+    # Once more, on purpose
+
+    async def rehearse(self, raw: bytes, charset: str | None = None) -> Rehearsed:
+        """What a message would do now; writes nothing. Refused where it would be."""
+        read = self._work.read(raw, charset)
+        if read.message is None:
+            raise Refused("rejected", (read.fault,))
+        meaning = await self._work.process.interpret(read.message, read.row, self._work.process.find)
+        return Rehearsed(read.row, meaning)
+
+    async def replay(self, row: Row) -> Answered | None:
+        """Processes a finished row again, by the mappings of now; None while somebody else works on it."""
+        raw = await self._work.store.raw(row.id)
+        read = self._work.read(raw, row.charset or None)
+        if read.message is None or row.id in self._working:
+            return None
+        again = replace(row, keys=read.row.keys, replays=row.replays + 1, status="received", after=())
+        if not await self._work.store.reopen(again) or row.id in self._working:
+            return None
+        until = time.monotonic() + self._work.patience
+        return await asyncio.shield(self._begin(again, self._worked(again, raw, read.message, until)))
 
     # What was left behind
 
@@ -325,10 +371,6 @@ def ack_code(answers: tuple[bytes, ...]) -> str:
     text = answers[-1].replace(b"\0", b"")
     start = text.find(b"\rMSA") + 5
     return text[start : start + 2].decode("ascii", "replace")
-
-
-def is_dead(row: Row) -> bool:
-    return row.status in DEAD
 
 
 def _earlier() -> FHIRError:

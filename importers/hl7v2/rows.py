@@ -106,6 +106,7 @@ class Wanted:
     until: datetime | None = None
     before: tuple[datetime, str] | None = None
     count: int = 50
+    oldest_first: bool = False
 
 
 class FeedStore(Protocol):
@@ -121,6 +122,10 @@ class FeedStore(Protocol):
 
     async def note(self, row: Row, raw: bytes | None = None) -> None:
         """Keeps a row that is not to be processed: a duplicate, or what could not be read."""
+        ...
+
+    async def reopen(self, row: Row) -> bool:
+        """Puts a row that is finished in work again, as `row` says; False where somebody else just has."""
         ...
 
     async def finish(self, row: Row) -> None:
@@ -171,3 +176,5 @@ class Answered:
 
     answers: tuple[bytes, ...]
     row: Row
+    of: Row | None = None
+    """The row of which this one is a duplicate"""
