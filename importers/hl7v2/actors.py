@@ -6,8 +6,8 @@ Who has a number is found by it. Who has only a name is a reference with a displ
 from __future__ import annotations
 
 from importers.hl7v2 import identifiers
+from importers.hl7v2.contact import practitioner_name
 from importers.hl7v2.conversion import Conversion
-from importers.hl7v2.datatypes import practitioner_name
 from importers.hl7v2.er7 import Value
 from importers.hl7v2.override import overridable
 from resources.codec import Json

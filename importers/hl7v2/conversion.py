@@ -67,6 +67,7 @@ class Conversion:
     drafts: list[Draft] = field(default_factory=list)
     issues: list[Issue] = field(default_factory=list)
     _matched: dict[tuple[str, str], Draft] = field(default_factory=dict)
+    _systems: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def moment(self) -> str | None:
@@ -141,11 +142,17 @@ class Conversion:
 
     def coding_system(self, name: str) -> str:
         """The URI of a coding system by its name in the message; local and unnamed ones get a derived one."""
-        known = self.config.code_systems.get(name) or (codes.system_uri(name) if name else None)
-        if known is not None:
-            return known
-        uri = identifiers.universal_uri(name, "") if name else None
-        return uri or self.config.derived_uri("code", self.facility, name or "L")
+        known = self._systems.get(name)
+        if known is None:
+            known = self._systems[name] = self._coding_system(name)
+        return known
+
+    def _coding_system(self, name: str) -> str:
+        configured = self.config.code_systems.get(name)
+        known = configured or (
+            codes.system_uri(name) or identifiers.universal_uri(name, "") if name else None
+        )
+        return known or self.config.derived_uri("code", self.facility, name or "L")
 
     def identifier(self, value: Value, scope: str | None = None) -> Json | None:
         """An Identifier of a CX; see `identifiers.identifier`."""

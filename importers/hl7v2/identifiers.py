@@ -16,10 +16,13 @@ from importers.hl7v2.tables import codes
 from resources.codec import Json
 
 if TYPE_CHECKING:
+    from importers.hl7v2.config import FeedConfig
     from importers.hl7v2.conversion import Conversion
 
 TYPES = "http://terminology.hl7.org/CodeSystem/v2-0203"
 SSN = "http://hl7.org/fhir/sid/us-ssn"
+_NATIONAL = dict.fromkeys(("SS", "SSA", "SSN", "USSSA"), SSN) | {"NPI": "http://hl7.org/fhir/sid/us-npi"}
+"""What of one country has a URI, as namespace, or as type of a number without one"""
 
 _OID = re.compile(r"[0-2](?:\.(?:0|[1-9]\d*)){2,}", re.ASCII)
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -35,6 +38,7 @@ _TYPES_OF_ORDERS = {
     )
 }
 """Types of table 0203 by which orders and specimens are told apart; the map of the table lacks them."""
+_CHECK_DIGIT = "http://hl7.org/fhir/StructureDefinition/identifier-checkDigit"
 _SAME_TYPE = {"MRN": "MR", "SSN": "SS", "NPI#": "NPI"}
 """As senders write types of table 0203."""
 
@@ -70,28 +74,19 @@ def system(
     namespace, universal_id, universal_id_type = authority
     configured = config.identifier_systems
     if configured:
-        named = (
-            f"{namespace}^{type_code}",
-            namespace,
-            f"{universal_id}^{type_code}",
-            universal_id,
-            f"^{type_code}",
-        )
-        for key in named:
-            if key not in ("", "^") and (known := configured.get(key)) is not None:
+        for name in (namespace, universal_id) if namespace or universal_id else ("",):
+            known = configured.get(f"{name}^{type_code}") or (configured.get(name) if name else None)
+            if known is not None:
                 return known
     for candidate in (universal_id, namespace):
         if candidate and (uri := universal_uri(candidate, universal_id_type)) is not None:
             return uri
+    if (national := _NATIONAL.get((namespace or universal_id).upper() or type_code)) is not None:
+        return national
     if scope is None:
-        scope = facility(conversion.message)
-    name = namespace or universal_id
-    if name:
-        if config.namespaces == "facility" or not _is_name(name):
-            return config.derived_uri("id", scope, name)
-        return config.derived_uri("id", name)
-    if type_code == "SS":
-        return SSN
+        scope = conversion.facility
+    if namespace or universal_id:
+        return _derived(config, namespace, universal_id, scope)
     if type_code.startswith("NN") and len(type_code) > 2:
         return config.derived_uri("id", type_code)
     if not type_code or config.is_strong(type_code):
@@ -99,9 +94,13 @@ def system(
     return config.derived_uri("id", scope, type_code)
 
 
-def _is_name(namespace: str) -> bool:
-    """Whether it can name an authority: numbers and types of identifiers, which some senders put there, cannot."""
-    return not namespace.isdigit() and codes.lookup("0203", namespace) is None and len(namespace) > 1
+def _derived(config: FeedConfig, namespace: str, universal_id: str, scope: str) -> str:
+    """Numbers, and types of identifiers that some senders put there, are no names of authorities."""
+    for name in (namespace, universal_id):
+        is_name = len(name) > 1 and not name.isdigit() and codes.lookup("0203", name) is None
+        if is_name and config.namespaces == "shared":
+            return config.derived_uri("id", name)
+    return config.derived_uri("id", scope, namespace or universal_id)
 
 
 def authority(value: Value) -> tuple[str, str, str]:
@@ -123,16 +122,32 @@ def identifier(conversion: Conversion, value: Value, scope: str | None = None) -
         return None
     type_code = value.text(5).upper()
     type_code = _SAME_TYPE.get(type_code, type_code)
-    named = authority(value.component(4))
+    named = _assigner(conversion, value)
     found: Json = {"system": system(conversion, named, type_code, scope), "value": number}
     if type_code:
         found = {"type": type_concept(conversion, type_code), **found}
     if named[0]:
         found["assigner"] = {"display": named[0]}
-    period = _period(conversion, value)
-    if period:
+    if period := _period(conversion, value):
         found["period"] = period
+    if check_digit := value.text(2):
+        found["extension"] = [{"url": _CHECK_DIGIT, "valueString": check_digit}]
     return found
+
+
+def _assigner(conversion: Conversion, value: Value) -> tuple[str, str, str]:
+    """CX.4, else the jurisdiction or agency of CX.9 and CX.10; where they disagree, CX.4 and an issue."""
+    named = authority(value.component(4))
+    for component in (9, 10):
+        other = value.text(component)
+        if not other:
+            continue
+        if not any(named):
+            named = (other, "", "")
+        elif other not in named:
+            told = f"Component {component} names another authority than component 4, which was taken"
+            conversion.issue(f"{value.place}.{component}", told)
+    return named
 
 
 def _period(conversion: Conversion, value: Value) -> Json:

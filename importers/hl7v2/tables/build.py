@@ -93,15 +93,36 @@ _CORRECTED = {
 }
 _SYSTEMS = {
     "http://unitsofmeasure.org/": "http://unitsofmeasure.org",
-    "http://hl7.org/fhir/event-status": "http://hl7.org/fhir/event-status",
 }
+
+_SPELLED_OUT = (
+    "0001",
+    "0002",
+    "0004",
+    "0007",
+    "0063",
+    "0078",
+    "0123",
+    "0127",
+    "0128",
+    "0131",
+    "0162",
+    "0200",
+    "0201",
+    "0202",
+    "0278",
+)
+"""Tables whose codes senders replace by their texts: `Father`, `INPATIENT`"""
 
 Code = dict[str, str]
 Tables = dict[str, dict[str, Code]]
 
 
 def tables(rows: Iterable[dict[str, str]]) -> Tables:
-    """HL7 table → code → Coding, for the codes that have a target; the first row of a code wins."""
+    """HL7 table → code → Coding, for the codes that have a target; the first row of a code wins.
+
+    Of tables whose texts senders take for codes the texts, in lower case, are keys as well.
+    """
     found: Tables = {number: {} for number in TABLES.values()}
     for row in rows:
         table = TABLES.get(row["map"])
@@ -112,6 +133,8 @@ def tables(rows: Iterable[dict[str, str]]) -> Tables:
         if row["fhir_display"].strip():
             coding["display"] = row["fhir_display"].strip()
         found[table].setdefault(row["v2_code"].strip(), coding)
+        if table[:4] in _SPELLED_OUT and row["v2_text"].strip():
+            found[table].setdefault(row["v2_text"].strip().lower(), coding)
     return {number: codes for number, codes in sorted(found.items()) if codes}
 
 

@@ -25,12 +25,13 @@ def lookup(table: str, code: str) -> Coding | None:
     """The Coding that the implementation guide gives for a code of an HL7 table (`0001`, `0004/status`), or None.
 
     A table with several maps has the element behind a slash: 0003/status, 0004/status, 0127/category,
-    0128/severity, 0190/type. The Coding is shared: copy it before changing it.
+    0128/severity, 0190/type. Case is forgiven, and of some tables the text of a code is understood. The Coding is
+    shared: copy it before changing it.
     """
     codes = _tables().get(table)
     if codes is None:
         return None
-    return codes.get(code) or codes.get(code.upper())
+    return codes.get(code) or codes.get(code.upper()) or codes.get(code.lower())
 
 
 def has_table(table: str) -> bool:
