@@ -16,7 +16,7 @@ from importers.hl7v2.conversion import Conversion, Draft, Same
 from importers.hl7v2.datatypes import EXTENSION, codeable_concept, date_time, decimal
 from importers.hl7v2.er7 import Segment, Value
 from importers.hl7v2.issue import DATA_TYPE_ERROR
-from importers.hl7v2.visit import OPEN, Visit, adjusted, status_of
+from importers.hl7v2.visit import OPEN, Visit, adjusted, since, status_of
 from resources.codec import Json
 from resources.datatypes import date_interval
 
@@ -72,7 +72,7 @@ def encounter(
         pv1, pv2 = conversion.message.first("PV1"), conversion.message.first("PV2")
     if pv1 is None or not _is_visit(pv1):
         return None
-    visit = Visit(conversion.message.event if conversion.message.type == "ADT" else "", conversion.moment)
+    visit = Visit(conversion.message.event if conversion.message.type == "ADT" else "", _happened(conversion))
     resource: Json = {"resourceType": "Encounter"}
     numbers = visit_numbers(conversion, pv1)
     if numbers:
@@ -81,7 +81,7 @@ def encounter(
     resource["subject"] = conversion.reference(patient)
     _add_period(conversion, pv1, resource, visit)
     _add_participants(conversion, pv1, pv2, resource)
-    _add_locations(conversion, pv1, resource)
+    _add_locations(conversion, pv1, resource, visit)
     _add_concepts(conversion, pv1, resource)
     if pv2 is not None:
         _add_pv2(conversion, pv2, resource)
@@ -94,6 +94,13 @@ def encounter(
     draft = conversion.add(resource, match=match, clear=clear, role=role, same=same)
     draft.adjust = partial(adjusted, visit)
     return draft
+
+
+def _happened(conversion: Conversion) -> str | None:
+    """When the event occurred (EVN-6), else when it was recorded."""
+    evn = conversion.message.first("EVN")
+    occurred = date_time(conversion, evn.value(6)) if evn is not None and evn.raw(6) else None
+    return occurred or conversion.moment
 
 
 def _is_visit(pv1: Segment) -> bool:
@@ -188,7 +195,7 @@ def _add_participants(conversion: Conversion, pv1: Segment, pv2: Segment | None,
         resource["participant"] = found
 
 
-def _add_locations(conversion: Conversion, pv1: Segment, resource: Json) -> None:
+def _add_locations(conversion: Conversion, pv1: Segment, resource: Json, visit: Visit) -> None:
     current = "planned" if resource["status"] == "planned" else "active"
     found: list[Json] = []
     for field, status in ((6, "completed"), (3, current), (11, "active"), (42, "reserved")):
@@ -200,7 +207,7 @@ def _add_locations(conversion: Conversion, pv1: Segment, resource: Json) -> None
             temporary = {"coding": [{"code": "temporary"}]}
             url = f"{EXTENSION}subject-locationClassification"
             entry = {"extension": [{"url": url, "valueCodeableConcept": temporary}], **entry}
-        elif field == 3 and (start := resource.get("period", {}).get("start")):
+        elif field == 3 and (start := since(visit, resource)):
             entry["period"] = {"start": start}
         found.append(entry)
     if found:

@@ -55,8 +55,8 @@ class Interpreter:
                 return await asyncio.to_thread(convert, message, config, row.id)
             return convert(message, config, row.id)
         except ConversionError as fault:
-            status = "rejected" if fault.issue.code in REJECTING | {REQUIRED_FIELD_MISSING} else "error"
-            raise Refused(status, (*message.issues, fault.issue)) from None  # type: ignore[arg-type]
+            rejected = fault.issue.code in REJECTING or fault.issue.place.startswith("MSH")
+            raise Refused("rejected" if rejected else "error", (*message.issues, fault.issue)) from None
 
 
 def _check(message: Message) -> None:

@@ -23,6 +23,8 @@ CLEARED = "urn:fhir-server:hl7v2:cleared"
 """Extension of meta: an element that a sender deleted, so that an older message does not bring it back"""
 
 _KEPT = {"resourceType", "id", "meta"}
+_MORE_EXACT = {"deceasedBoolean": "deceasedDateTime", "multipleBirthBoolean": "multipleBirthInteger"}
+"""Elements of which a mere yes is true, but less than what is stored"""
 _WHOLE_IN_PARTS = {"hospitalization", "period"}
 """Elements whose own elements are sent separately: an end of a stay comes without its beginning"""
 
@@ -40,6 +42,8 @@ def updated(stored: Json, told: Json, *, newer: bool = True, clear: Iterable[str
         if name in _KEPT:
             continue
         if newer:
+            if name.startswith("_") and name[1:] not in told:
+                merged.pop(name[1:], None)  # what was sent is no code of FHIR's: it stands beside the element
             _replace(merged, name, value)
             forgotten -= {path for path in forgotten if path.partition(".")[0] == name}
         elif not any(path.partition(".")[0] == name for path in forgotten):
@@ -123,7 +127,7 @@ def _replace(merged: Json, name: str, value: Any) -> None:
         merged[name] = key.merged(stored, value, newer=True)
     elif name in _WHOLE_IN_PARTS and isinstance(stored, dict) and isinstance(value, dict):
         merged[name] = {**stored, **value}
-    else:
+    elif not (value is True and _MORE_EXACT.get(name) in merged):
         if stored != value and not name.startswith("_"):
             merged.pop(f"_{name}", None)
         for rival in _rivals(merged["resourceType"], name):

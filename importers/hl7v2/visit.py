@@ -32,6 +32,8 @@ _ADMISSIONS = {"A01", "A02", "A04", "A06", "A07", "A09", "A10", "A12", "A15", "A
 """Events of patients who are there, whatever PV1-2 says"""
 _REOPENING = {"A01", "A04", "A13", "A05", "A14"}
 """Events after which an ended visit is open"""
+_MOVING = {"A02", "A17"}
+"""Events that bring the patient to another place"""
 _WITHDRAWING = {"A12", "A13"}
 """Events after which the patient is where he was before"""
 _NO_PENDING = {"A02", "A03", "A11", "A26", "A27"}
@@ -40,7 +42,7 @@ _NO_PENDING = {"A02", "A03", "A11", "A26", "A27"}
 
 @dataclass(slots=True)
 class Visit:
-    """What is told about a visit: by which event, since when; `defaults` are elements that were not sent."""
+    """What is told about a visit: by which event, which occurred when; `defaults` are elements that were not sent."""
 
     event: str
     moment: str | None
@@ -57,6 +59,16 @@ def status_of(visit: Visit, of_class: str, *, discharged: bool) -> str:
     if visit.event not in _ADMISSIONS:
         visit.defaults.add("status")
     return of_class or ("in-progress" if visit.event in _ADMISSIONS else "unknown")
+
+
+def since(visit: Visit, encounter: Json) -> str | None:
+    """Since when the patient is where the message says: the event, if it moved him, or the beginning of the visit."""
+    if visit.event in _MOVING:
+        return visit.moment
+    if visit.event in _REOPENING - {"A13"}:
+        start = encounter.get("period", {}).get("start")
+        return None if start is None else str(start)
+    return None
 
 
 def adjusted(visit: Visit, stored: Json, merged: Json, told: Json, newer: bool) -> Json:

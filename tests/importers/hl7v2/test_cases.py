@@ -33,7 +33,14 @@ def _converted(folder: Path) -> Json:
             f"{issue.severity} {issue.code} {issue.place}: {issue.text}" for issue in conversion.issues
         ],
         "drafts": [
-            {"url": draft.url, "role": draft.role, "match": list(draft.match), "resource": draft.resource}
+            {
+                "url": draft.url,
+                "role": draft.role,
+                "match": list(draft.match),
+                **({"clear": list(draft.clear)} if draft.clear else {}),
+                **({"replacedBy": draft.replaced_by} if draft.replaced_by else {}),
+                "resource": draft.resource,
+            }
             for draft in conversion.drafts
         ],
     }

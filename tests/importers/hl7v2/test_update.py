@@ -66,6 +66,19 @@ def test_another_type_of_a_choice_replaces_it() -> None:
     assert "deceasedBoolean" not in result
 
 
+def test_a_mere_yes_does_not_replace_what_says_more() -> None:
+    dead = updated(PATIENT, told(deceasedDateTime="2026-01-01"))
+    assert updated(dead, told(deceasedBoolean=True))["deceasedDateTime"] == "2026-01-01"
+    assert updated(dead, told(deceasedBoolean=False))["deceasedBoolean"] is False
+
+
+def test_a_code_that_fhir_lacks_replaces_one_that_it_has() -> None:
+    result = updated(PATIENT, told(_gender={"extension": [{"url": "http://a.example/x", "valueString": "X"}]}))
+    assert "gender" not in result
+    assert "_gender" in result
+    assert "_gender" not in updated(result, told(gender="male"))
+
+
 def test_what_stood_beside_a_value_goes_with_it() -> None:
     assert "_birthDate" not in updated(PATIENT, told(birthDate="1981-01-01"))
     assert "_birthDate" in updated(PATIENT, told(birthDate="1980-01-01"))
