@@ -23,7 +23,7 @@ from capability.table import SYSTEM_INTERACTIONS, TABLE, TYPE_INTERACTIONS
 from fhir_server.audit.event import Source
 from fhir_server.audit.writer import AuditWriter
 from fhir_server.context import Context
-from fhir_server.feed import receiver, with_feed
+from fhir_server.feed import feeds_of, receiver, with_feed
 from fhir_server.interactions import own_parameters
 from fhir_server.interactions.own_parameters import OwnParameters
 from fhir_server.mllp import MllpDoor
@@ -37,7 +37,6 @@ from fhir_server.search.site import Site
 from fhir_server.settings import Settings
 from fhir_server.store import search_format
 from fhir_server.store.store import Store
-from importers.hl7v2.config import Feeds
 from resources.outcome import FHIRError
 
 PATIENCE = 30
@@ -82,7 +81,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        ctx = with_feed(await open_context(settings, store), Feeds())
+        ctx = with_feed(await open_context(settings, store), feeds_of(settings))
         endpoint.serve(ctx)
         assert ctx.feed is not None
         behind = [asyncio.create_task(work_when_asked(ctx)), asyncio.create_task(ctx.feed.run())]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fhir_server.context import FhirRequest, Result
@@ -15,6 +16,7 @@ from fhir_server.submit import agent_of, submitter
 from importers.hl7v2.ack import Answering
 from importers.hl7v2.config import Feeds
 from importers.hl7v2.feed import Feed, Work
+from importers.hl7v2.feeds import FeedsError, load
 from importers.hl7v2.issue import INTERNAL_ERROR, Issue
 from importers.hl7v2.meaning import Interpreter
 from importers.hl7v2.process import Process, sender_of
@@ -24,12 +26,27 @@ from importers.mllp.receive import Broken, Connection, Receive
 
 if TYPE_CHECKING:
     from fhir_server.context import Context
+    from fhir_server.settings import Settings
 
 _BROKEN: dict[Broken, Issue] = {
     "truncated": Issue("", "The connection ended before the message did", INTERNAL_ERROR, "error"),
     "unfinished": Issue("", "The next message began before this one ended", INTERNAL_ERROR, "error"),
     "too-large": Issue("", "The message is larger than this server takes", INTERNAL_ERROR, "error"),
 }
+
+
+def feeds_of(settings: Settings) -> Feeds:
+    """What the settings say about senders; FeedsError where their file cannot be used."""
+    return load(Path(settings.feeds_file).expanduser()) if settings.feeds_file else Feeds()
+
+
+def fault(settings: Settings) -> str | None:
+    """Why messages could not be taken under these settings, found out before anything is started; None where they could."""
+    try:
+        feeds_of(settings)
+    except FeedsError as wrong:
+        return str(wrong)
+    return None
 
 
 def with_feed(ctx: Context, feeds: Feeds) -> Context:

@@ -108,6 +108,11 @@ class Settings(BaseSettings):
         default=2000, ge=1, le=1_000_000, description="Most resources that a reindex looks at in one second."
     )
 
+    feeds_file: str = Field(
+        default="",
+        description="TOML file about the senders of HL7 v2 messages: zones, identifiers, codes, mappings of one's own "
+        "(docs/hl7v2.md). Empty: all are taken alike.",
+    )
     feed_retention_days: int = Field(
         default=0,
         ge=0,

@@ -24,6 +24,7 @@ from pydantic import ValidationError
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+import fhir_server.feed
 import fhir_server.mllp
 from fhir_server import log
 from fhir_server.app import create_app
@@ -54,7 +55,10 @@ def serve(  # noqa: PLR0917  they are options, given by name
         host=host, port=port, workers=workers, data_dir=data_dir, mongodb_uri=mongodb_uri, mllp_port=mllp
     )
     refused = (
-        refuse_open_bind(settings) or fhir_server.mllp.refusal(settings) or fhir_server.mllp.fault(settings)
+        refuse_open_bind(settings)
+        or fhir_server.mllp.refusal(settings)
+        or fhir_server.mllp.fault(settings)
+        or fhir_server.feed.fault(settings)
     )
     if refused:
         fail(refused)
