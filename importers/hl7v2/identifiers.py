@@ -74,7 +74,8 @@ def system(
     namespace, universal_id, universal_id_type = authority
     configured = config.identifier_systems
     if configured:
-        for name in (namespace, universal_id) if namespace or universal_id else ("",):
+        names = [name for name in (namespace, universal_id) if name]
+        for name in names or [""]:
             known = configured.get(f"{name}^{type_code}") or (configured.get(name) if name else None)
             if known is not None:
                 return known
