@@ -15,6 +15,7 @@ from importers.hl7v2.datatypes import EXTENSION, codeable_concept, coded, date_t
 from importers.hl7v2.er7 import Segment
 from importers.hl7v2.issue import REQUIRED_FIELD_MISSING
 from importers.hl7v2.keyed import concept_key, has_code, of_patient
+from importers.hl7v2.override import overridable
 from resources.codec import Json
 
 _CLINICAL = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical"
@@ -37,6 +38,7 @@ def allergies(conversion: Conversion, patient: Draft) -> None:
         _iams(conversion, patient)
 
 
+@overridable("AL1")
 def _al1(conversion: Conversion, al1: Segment, patient: Draft) -> None:
     resource = _common(conversion, al1, patient)
     if resource is None:
@@ -61,6 +63,7 @@ def _iams(conversion: Conversion, patient: Draft) -> None:
         _add(conversion, current, patient, deleted=action == "D")
 
 
+@overridable("IAM")
 def _iam(conversion: Conversion, iam: Segment, patient: Draft) -> Json | None:
     resource = _common(conversion, iam, patient)
     if resource is None:

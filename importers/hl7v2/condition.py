@@ -14,6 +14,7 @@ from importers.hl7v2.datatypes import codeable_concept, date_time
 from importers.hl7v2.er7 import Segment
 from importers.hl7v2.issue import REQUIRED_FIELD_MISSING
 from importers.hl7v2.keyed import concept_key, has_code, of_patient
+from importers.hl7v2.override import overridable
 from resources.codec import Json
 
 _CATEGORY = "http://terminology.hl7.org/CodeSystem/condition-category"
@@ -39,6 +40,7 @@ def diagnoses(conversion: Conversion, patient: Draft, encounter: Draft | None) -
         encounter.resource["diagnosis"] = listed
 
 
+@overridable("DG1")
 def _diagnosis(conversion: Conversion, dg1: Segment, patient: Draft, encounter: Draft | None) -> Draft | None:
     code = _code(conversion, dg1)
     if code is None:
@@ -98,6 +100,7 @@ def problems(conversion: Conversion, patient: Draft, encounter: Draft | None) ->
     return [each for each in found if each is not None]
 
 
+@overridable("PRB")
 def _problem(conversion: Conversion, prb: Segment, patient: Draft, encounter: Draft | None) -> Draft | None:
     code = codeable_concept(conversion, prb.value(3))
     if code is None:

@@ -15,6 +15,7 @@ from importers.hl7v2.er7 import Segment
 from importers.hl7v2.identifiers import identifier, token
 from importers.hl7v2.issue import DATA_TYPE_ERROR
 from importers.hl7v2.keyed import of_patient
+from importers.hl7v2.override import overridable
 from importers.hl7v2.related_person import is_patient_himself, person_match
 from resources.codec import Json
 
@@ -33,6 +34,7 @@ def coverages(conversion: Conversion, patient: Draft) -> list[Draft]:
     return [_coverage(conversion, in1, in2, patient) for in1, in2 in found]
 
 
+@overridable("IN1")
 def _coverage(conversion: Conversion, in1: Segment, in2: Segment | None, patient: Draft) -> Draft:
     resource: Json = {
         "resourceType": "Coverage",

@@ -16,6 +16,7 @@ from importers.hl7v2.conversion import Conversion, Draft, Same
 from importers.hl7v2.datatypes import EXTENSION, codeable_concept, date_time, decimal
 from importers.hl7v2.er7 import Segment, Value
 from importers.hl7v2.issue import DATA_TYPE_ERROR
+from importers.hl7v2.override import overridable
 from importers.hl7v2.visit import OPEN, Visit, adjusted, since, status_of
 from resources.codec import Json
 from resources.datatypes import date_interval
@@ -60,6 +61,7 @@ _REVERTED = {"A13": ("period.end", "hospitalization.dischargeDisposition", "hosp
 """Event → what it takes back"""
 
 
+@overridable("PV1")
 def encounter(
     conversion: Conversion,
     patient: Draft,
@@ -85,9 +87,6 @@ def encounter(
     _add_concepts(conversion, pv1, resource)
     if pv2 is not None:
         _add_pv2(conversion, pv2, resource)
-    own = conversion.config.overrides.get("PV1")
-    if own is not None:
-        resource = own(conversion, pv1, resource)
     match, same = _found_by(resource, patient)
     clear = tuple(path for field, path in _DELETED.items() if pv1.is_null(field)) if '""' in pv1.line else ()
     clear += _REVERTED.get(visit.event, ())

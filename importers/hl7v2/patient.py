@@ -26,6 +26,7 @@ from importers.hl7v2.datatypes import (
 )
 from importers.hl7v2.er7 import Segment, Value
 from importers.hl7v2.issue import DATA_TYPE_ERROR, REQUIRED_FIELD_MISSING, SEQUENCE_ERROR, Issue
+from importers.hl7v2.override import overridable
 from importers.hl7v2.race import ethnicity, race
 from importers.hl7v2.tables import codes
 from resources.codec import Json
@@ -80,14 +81,12 @@ def patient(conversion: Conversion, role: str = "fact") -> Draft:
     return patient_of(conversion, pid, conversion.message.first("PD1"), role)
 
 
+@overridable("PID")
 def patient_of(conversion: Conversion, pid: Segment, pd1: Segment | None = None, role: str = "fact") -> Draft:
     """The Patient of one PID."""
-    own = conversion.config.overrides.get("PID")
     resource, match, clear = demographics(conversion, pid)
     if pd1 is not None:
         _add_pd1(conversion, pd1, resource)
-    if own is not None:
-        resource = own(conversion, pid, resource)
     if not match:
         told = "No number in PID-3 says who the patient is; a new Patient was made for this message"
         conversion.issue(pid.place + "-3", told, REQUIRED_FIELD_MISSING)

@@ -15,6 +15,7 @@ from importers.hl7v2.datatypes import codeable_concept, date_time
 from importers.hl7v2.er7 import Segment
 from importers.hl7v2.issue import REQUIRED_FIELD_MISSING
 from importers.hl7v2.keyed import concept_key, has_code, of_patient
+from importers.hl7v2.override import overridable
 from resources.codec import Json
 
 _SNOMED = "http://snomed.info/sct"
@@ -28,6 +29,7 @@ def procedures(conversion: Conversion, patient: Draft, encounter: Draft | None) 
     return [each for each in found if each is not None]
 
 
+@overridable("PR1")
 def _procedure(conversion: Conversion, pr1: Segment, patient: Draft, encounter: Draft | None) -> Draft | None:
     code = codeable_concept(conversion, pr1.value(3))
     text = pr1.text(4)

@@ -23,6 +23,7 @@ from importers.hl7v2.datatypes import (
 from importers.hl7v2.er7 import Segment
 from importers.hl7v2.identifiers import authority, system, token, type_concept
 from importers.hl7v2.keyed import of_patient
+from importers.hl7v2.override import overridable
 from resources.codec import Json
 from resources.datatypes import period_interval
 
@@ -53,6 +54,7 @@ def next_of_kin(conversion: Conversion, patient: Draft) -> None:
         patient.resource["contact"] = contacts
 
 
+@overridable("NK1")
 def _person(conversion: Conversion, nk1: Segment) -> Json:
     """What RelatedPerson and Patient.contact have in common."""
     person: Json = {}
@@ -101,6 +103,7 @@ def guarantors(conversion: Conversion, patient: Draft) -> list[Json]:
     return found
 
 
+@overridable("GT1")
 def _guarantor(conversion: Conversion, gt1: Segment, names: list[Json], patient: Draft) -> Draft:
     relationships: list[Json] = [{"coding": [{"system": _ROLE_CODE, "code": "GUAR", "display": "guarantor"}]}]
     if gt1.raw(11) and (kind := codeable_concept(conversion, gt1.value(11), "0063")):
