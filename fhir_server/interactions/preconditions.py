@@ -98,11 +98,16 @@ async def matches(
 
 
 def lock_keys(ctx: Context, resource_type: str, criteria: tuple[tuple[str, str], ...]) -> list[str]:
-    """The key under which interactions with the same criteria take turns: that of the identifier where
-    there is one, so that criteria which say more about the same identifier take turns, too.
+    """The keys under which interactions with the same criteria take turns: those of the identifiers where
+    there are some, so that criteria which say more about one of them, or name others too, take turns as well.
     """
     search = criteria_search(ctx, resource_type, criteria)
-    by_identifier = [clause for clause in criteria if clause[0] == "identifier"]
-    if by_identifier and len(by_identifier) < len(criteria):
-        search = criteria_search(ctx, resource_type, tuple(by_identifier))
-    return [f"criteria {resource_type}?{search.normalized()}"]
+    by_identifier = tuple(clause for clause in criteria if clause[0] == "identifier")
+    if by_identifier:
+        search = criteria_search(ctx, resource_type, by_identifier)
+    if len(by_identifier) == 1 and len(search.clauses) == 1:
+        each = [(("identifier", value),) for value in sorted(set(search.clauses[0].values))]
+        searches = [criteria_search(ctx, resource_type, one) for one in each]
+    else:
+        searches = [search]
+    return [f"criteria {resource_type}?{search.normalized()}" for search in searches]
