@@ -41,7 +41,7 @@ def load(path: Path) -> Feeds:
         with path.open("rb") as file:
             told = tomllib.load(file)
         return _feeds(told, path.parent)
-    except tomllib.TOMLDecodeError as fault:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
         raise FeedsError(f"{path} is not TOML: {fault}") from None
     except OSError as fault:
         raise FeedsError(f"{path} cannot be read: {fault.strerror}") from None
@@ -113,9 +113,10 @@ def _one_of(*allowed: str) -> Callable[[str, Any], str]:
 
 
 def _zone(place: str, value: Any) -> ZoneInfo:
+    name = _text(place, value)
     try:
-        return ZoneInfo(_text(place, value))
-    except (ValueError, OSError):
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
         raise _Wrong(place, f"{value!r} is no zone; expected a name such as 'Europe/Copenhagen'") from None
 
 
