@@ -95,7 +95,7 @@ _PARAMETERS: Json = {
     "_type": _query("_type", "Types that are searched, separated by commas", _STRING),
     "_include": _query("_include", "What comes along: [type]:[reference]:[target type], or *", _STRING),
     "_revinclude": _query(
-        "_revinclude", "What refers to the matches: [type]:[reference]:[target type]", _STRING
+        "_revinclude", "What refers to the matches: [type]:[reference]:[target type], or *", _STRING
     ),
     "_filter": _query("_filter", "Tests with and, or, not and parentheses", _STRING),
     "_total": _query(
@@ -123,6 +123,7 @@ _PARAMETERS: Json = {
     ),
     "X-Request-Id": _header("X-Request-Id", "Name of this request in the logs and the audit trail"),
     "X-Security-Context": _header("X-Security-Context", "Reference to what decides who may see a Binary"),
+    "_content": _query("_content", "Words anywhere in a resource, all that are given", _STRING),
     "_id": _query("_id", "Logical ids, separated by commas", _STRING),
     "_lastUpdated": _query(
         "_lastUpdated",

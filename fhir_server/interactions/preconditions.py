@@ -90,7 +90,7 @@ async def matches(
     search = criteria_search(ctx, resource_type, criteria)
     await indexed.check(ctx, unit, search)
     ctx = ctx.at(await planned(unit, value_sets.known([search], ctx.site, everything)))
-    joined = await planned(unit, joins.conditions(search.joins, ctx.site, everything))
+    joined = await planned(unit, joins.conditions(search, ctx.site, everything))
     found = await unit.find(resource_type, query.filter_of(search, ctx.site, joined=joined), limit=most + 1)
     if len(found) > most:
         raise multiple_matches("&".join(f"{name}={value}" for name, value in criteria), most)

@@ -38,7 +38,7 @@ async def search_type(ctx: Context, request: FhirRequest, unit: Unit, access: Ac
     search = replace(search, compartment=request.compartment)
     await indexed.check(ctx, unit, search)
     ctx = ctx.at(await planned(unit, value_sets.known([search], ctx.site, access)))
-    joined = await planned(unit, joins.conditions(search.joins, ctx.site, access))
+    joined = await planned(unit, joins.conditions(search, ctx.site, access))
     page = plan(search, ctx.site, ctx.secret, extra=access(search.resource_type), joined=joined)
     if page.wants_total:
         documents, total = await asyncio.gather(_page(ctx, unit, page), _total(ctx, unit, page))

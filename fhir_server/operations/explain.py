@@ -96,7 +96,7 @@ async def _of_type(
     await indexed.check(ctx, unit, search)
     asks: list[Ask] = []
     ctx = ctx.at(await planned(unit, _noted(value_sets.known([search], ctx.site, everything), asks)))
-    joined = await planned(unit, _noted(joins.conditions(search.joins, ctx.site, everything), asks))
+    joined = await planned(unit, _noted(joins.conditions(search, ctx.site, everything), asks))
     found = _asked("to know what the search means", asks)
     return [*found, *_of_page(plan(search, ctx.site, ctx.secret, joined=joined))]
 

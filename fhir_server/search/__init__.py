@@ -9,7 +9,7 @@ When a resource is written:
 When a type is searched:
 
     search = clauses.parse(resource_type, query_pairs, lenient=...)          # FHIRError 400
-    joined = joins.conditions(search.joins, site, access)                    # asks, see below
+    joined = joins.conditions(search, site, access)                    # asks, see below
     planned = plan.plan(search, site, key, extra=access(type), joined=joined)  # FHIRError 400
     documents = find(planned.filter).sort(planned.sort).limit(planned.limit) # not if limit is 0
     total = count_documents(planned.criteria)                                # only if planned.wants_total

@@ -125,7 +125,7 @@ def criteria(across: Across, site: Site, access: Access) -> Planning[dict[str, C
     """By type what its documents have to meet; `access` is heeded in each."""
     found: dict[str, Condition] = {}
     for each, search in across.searches.items():
-        joined = yield from conditions(search.joins, site, access)
+        joined = yield from conditions(search, site, access)
         found[each] = filter_of(search, site, extra=access(each), joined=joined)
     return found
 

@@ -26,7 +26,7 @@ class Ask:
     resource_type: str
     filter: Condition
     limit: int
-    projection: Mapping[str, int] | None = None
+    projection: Mapping[str, Any] | None = None
     sort: tuple[tuple[str, int], ...] = ()
     distinct: str | None = None
     prefix: str = ""

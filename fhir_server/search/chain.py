@@ -21,6 +21,7 @@ from resources.search_parameters import SearchParameter
 
 if TYPE_CHECKING:
     from fhir_server.search.clause import Clause
+    from fhir_server.search.content_syntax import Content
     from fhir_server.search.filter import Compared, Logical
 
 HAS = "_has"
@@ -51,7 +52,7 @@ class Referred:
     criterion: Criterion
 
 
-Criterion = Union["Clause", "Compared", "Logical", Chained, Referred]
+Criterion = Union["Clause", "Compared", "Content", "Logical", Chained, Referred]
 
 Leaf = Callable[[str, str], Criterion]
 """(resource type, `name` or `name:modifier`) → the criterion at the end of a chain; FHIRError if there is none."""

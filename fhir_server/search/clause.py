@@ -20,10 +20,13 @@ PRESENTATION = frozenset({"_format", "_pretty"})
 LIST = "_list"
 """http://hl7.org/fhir/R4/search.html#list"""
 
-JOINING = frozenset({chain.HAS, filters.NAME, LIST, *include_syntax.NAMES})
+CONTENT = "_content"
+"""http://hl7.org/fhir/R4/search.html#content"""
+
+JOINING = frozenset({chain.HAS, filters.NAME, LIST, CONTENT, *include_syntax.NAMES})
 """Parameters that lead to other resources, or combine others."""
 
-LATER = frozenset({"_contained", "_containedType", "_query", "_content", "_score"})
+LATER = frozenset({"_contained", "_containedType", "_query", "_score"})
 """Parameters of R4 that this server does not answer yet."""
 
 CONTROL = frozenset({"_count", "_total", "_summary", "_elements", "_sort", "_cursor"})
@@ -58,6 +61,9 @@ def parameter_of(
     refusal = None
     if code in LATER:
         refusal = outcome.not_supported(f"Parameter '{name}': this server does not support {code} yet")
+    elif code == CONTENT:
+        text = f"Parameter '{name}': {CONTENT} is answered without modifier, and only about what is searched itself"
+        refusal = outcome.not_supported(text)
     elif parameter is None:
         codes = {each.code for each in claimed(table, resource_type)}
         possible = codes | PRESENTATION | JOINING | CONTROL - {"_cursor"}

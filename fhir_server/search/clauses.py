@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-from capability.table import TABLE, Capability
+from capability.table import TABLE, WITHOUT_EXPRESSION, Capability
 from fhir_server.search import chain, include_syntax, joining
 from fhir_server.search.clause import CONTROL, PRESENTATION, Clause, claimed, clause_of, parameter_of
 from resources import outcome
@@ -216,7 +216,7 @@ def _sort(text: str | None, table: Capability, resource_type: str) -> tuple[tupl
     possible = [p.code for p in claimed(table, resource_type) if p.type not in WITHOUT_ORDER]
     for key in text.split(","):
         name, way = (key[1:], -1) if key.startswith("-") else (key, 1)
-        if name not in possible or name == "_text":
+        if name not in possible or name in WITHOUT_EXPRESSION:
             raise outcome.not_supported(
                 f"Parameter '_sort': cannot sort by '{name[:64]}'. Possible: {', '.join(possible)}"
             )

@@ -6,22 +6,24 @@ http://hl7.org/fhir/R4/search.html#chaining, http://hl7.org/fhir/R4/search_filte
 from __future__ import annotations
 
 from capability.table import Capability
-from fhir_server.search import chain
+from fhir_server.search import chain, content_syntax
 from fhir_server.search import filter as filters
-from fhir_server.search.clause import LIST, Clause, clause_of, parameter_of
+from fhir_server.search.clause import CONTENT, LIST, Clause, clause_of, parameter_of
 from fhir_server.search.values import split_or
 from resources import outcome
 
 
 def is_joining(name: str) -> bool:
     """Whether other resources, or a combination of parameters, are meant."""
-    return chain.is_join(name) or name in {LIST, filters.NAME}
+    return chain.is_join(name) or name in {LIST, CONTENT, filters.NAME}
 
 
 def join(table: Capability, resource_type: str, name: str, value: str) -> chain.Join:
     """FHIRError 400 says what cannot be followed, and what could be."""
     if name == LIST:
         return chain.Join(name, value, _in_list(table, resource_type, value))
+    if name == CONTENT:
+        return chain.Join(name, value, content_syntax.parse(value))
     if name == filters.NAME:
         return chain.Join(name, value, filters.parse(value, _test_of(table, resource_type)))
     return chain.Join(name, value, chain.parse(table, resource_type, name, _leaf_of(table, name, value)))

@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from capability.indexes import WITHOUT_WILDCARD
-from fhir_server.search import compared, contained
+from fhir_server.search import compared, contained, content
 from fhir_server.search import filter as filters
 from fhir_server.search.ask import Access, Ask, Found, Planning
 from fhir_server.search.canonical import has_url, holds_canonicals
-from fhir_server.search.chain import Chained, Criterion, Join, Referred, named, nodes
+from fhir_server.search.chain import Chained, Criterion, Referred, named, nodes
 from fhir_server.search.clause import Clause
-from fhir_server.search.query import condition, together
+from fhir_server.search.clauses import Search
+from fhir_server.search.content_syntax import Content
+from fhir_server.search.query import asked, condition, together
 from fhir_server.search.site import Condition, Site
 from resources import outcome
 from resources.outcome import FHIRError
@@ -25,18 +27,28 @@ MOST_JOINED = 10_000
 """Resources that one step of a chain may lead to."""
 
 
-def conditions(joins: Sequence[Join], site: Site, access: Access) -> Planning[list[Condition]]:
-    """A condition for each join, in order; `access` is heeded in every type that is looked into.
+def conditions(search: Search, site: Site, access: Access) -> Planning[list[Condition]]:
+    """A condition for each join of a search; `access` is heeded in every type that is looked into.
 
-    FHIRError 400: a value cannot be understood, or a step leads to more than `MOST_JOINED` resources (too-costly).
+    FHIRError 400: a value cannot be understood, or a step leads to more than `MOST_JOINED` resources (too-costly); 413:
+    too many would have to be read for `_content`.
     """
-    found = []
-    for join in joins:
+    found: list[Condition] = []
+    wanted: list[Content] = []
+    for join in search.joins:
+        if isinstance(join.criterion, Content):
+            wanted.append(join.criterion)
+            continue
         try:
             one = yield from _Resolution(join.name, site, access).condition(join.criterion)
         except FHIRError as fault:
             raise named(fault, join.name) from None
         found.append(one)
+    if wanted:
+        narrowed = [*asked(search, site), *found]
+        access_to_type = access(search.resource_type)
+        one = yield from content.condition(search.resource_type, narrowed, access_to_type, wanted)
+        found += [one] * len(wanted)
     return found
 
 
@@ -68,6 +80,7 @@ class _Resolution:
             return {filters.OPERATORS[criterion.operator]: parts}
         if isinstance(criterion, filters.Compared):
             return compared.condition(criterion, self._site)
+        assert not isinstance(criterion, Content), "it stands alone"
         return condition(criterion, self._site)
 
     def _chained(self, chained: Chained) -> Planning[Condition]:

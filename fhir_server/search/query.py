@@ -70,8 +70,13 @@ def filter_of(
     """
     if len(joined) != len(search.joins):
         raise ValueError("joins are resolved first: a search without them would find too much")
+    return together([*asked(search, site), *joined], extra)
+
+
+def asked(search: Search, site: Site) -> list[Condition]:
+    """What documents have to meet without looking at others: its compartment and its clauses."""
     inside = [compartment.condition(search.compartment, search.resource_type)] if search.compartment else []
-    return together([*inside, *(condition(clause, site) for clause in search.clauses), *joined], extra)
+    return [*inside, *(condition(clause, site) for clause in search.clauses)]
 
 
 def together(conditions: Sequence[Condition], extra: Sequence[Condition] = ()) -> Condition:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import re
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fhir_server.search.clause import Clause
-from fhir_server.search.site import Condition
 from fhir_server.search.string import normalize
 from fhir_server.search.values import unescape
 from resources import outcome
+
+if TYPE_CHECKING:
+    from fhir_server.search.clause import Clause
+    from fhir_server.search.site import Condition
 
 MODIFIERS: tuple[str, ...] = ()
 
@@ -32,17 +34,32 @@ def words(resource: dict[str, Any]) -> list[str]:
     div = text.get("div") if isinstance(text, dict) else None
     if not isinstance(div, str):
         return []
-    plain = normalize(_TAG.sub(" ", div[:_LONGEST]))
-    distinct = dict.fromkeys(each[0] for each in _WORD.finditer(plain) if len(each[0]) <= _LONGEST_WORD)
+    found = _WORD.finditer(normalize(plain(div[:_LONGEST])))
+    distinct = dict.fromkeys(each[0] for each in found if len(each[0]) <= _LONGEST_WORD)
     return list(islice(distinct, _MOST_WORDS))
+
+
+def plain(div: str) -> str:
+    """XHTML without its tags."""
+    return _TAG.sub(" ", div)
+
+
+def words_of(text: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(normalize(text)))
+
+
+def wanted_words(name: str, text: str) -> frozenset[str]:
+    """The words to look for; FHIRError 400 where there are none."""
+    found = words_of(text)
+    if not found:
+        raise outcome.bad_parameter(name, f"'{text[:64]}' has no word to look for")
+    return found
 
 
 def condition(clause: Clause) -> Condition:
     """Documents whose narrative has all words of one of the clause's values."""
-    alternatives: list[Condition] = []
-    for value in clause.values:
-        wanted = sorted(set(_WORD.findall(normalize(unescape(value)))))
-        if not wanted:
-            raise outcome.bad_parameter(clause.name, f"'{value[:64]}' has no word to look for")
-        alternatives.append({clause.field: {"$all": wanted}})
+    alternatives: list[Condition] = [
+        {clause.field: {"$all": sorted(wanted_words(clause.name, unescape(value)))}}
+        for value in clause.values
+    ]
     return alternatives[0] if len(alternatives) == 1 else {"$or": alternatives}

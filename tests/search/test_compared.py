@@ -21,7 +21,7 @@ LOINC = "http://loinc.org"
 
 def finds(shelf: Shelf, resource: Resource, text: str) -> bool:
     search = parse(shelf.resource_type, [("_filter", text)])
-    joined = Driver({}).planned(joins.conditions(search.joins, SITE, everything))
+    joined = Driver({}).planned(joins.conditions(search, SITE, everything))
     document = shelf.document({**resource, "id": f"n{next(shelf.numbers):06}"})
     shelf.collection.insert_one(document)
     criteria = {"$and": [{"_id": document["_id"]}, filter_of(search, SITE, joined=joined)]}

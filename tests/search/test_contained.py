@@ -63,7 +63,7 @@ def resources(shelves: Shelves) -> None:
 
 def find(shelves: Shelves, resource_type: str, *query: tuple[str, str]) -> list[str]:
     search = parse(resource_type, query)
-    joined = Driver(shelves).planned(joins.conditions(search.joins, SITE, everything))
+    joined = Driver(shelves).planned(joins.conditions(search, SITE, everything))
     filter_ = filter_of(search, SITE, joined=joined)
     return sorted(each["_id"] for each in shelves[resource_type].collection.find(filter_, {"_id": 1}))
 
@@ -102,7 +102,7 @@ def test_chains_lead_into_contained_resources(
 def test_they_are_found_by_the_index(shelves: Shelves) -> None:
     search = parse("MedicationRequest", [("medication.code", "mixture")])
     driver = Driver(shelves)
-    driver.planned(joins.conditions(search.joins, SITE, everything))
+    driver.planned(joins.conditions(search, SITE, everything))
     (within,) = [ask for level in driver.levels for ask in level if ":contained" in str(ask.filter)]
     collection = shelves["MedicationRequest"].collection
     assert "COLLSCAN" not in str(collection.find(within.filter).explain()["queryPlanner"]["winningPlan"])
@@ -110,5 +110,5 @@ def test_they_are_found_by_the_index(shelves: Shelves) -> None:
 
 def test_without_contained_resources_the_plan_stays_what_it_was(shelves: Shelves) -> None:
     search = parse("Observation", [("subject:Patient.gender", "female")])
-    joined = Driver(shelves).planned(joins.conditions(search.joins, SITE, everything))
+    joined = Driver(shelves).planned(joins.conditions(search, SITE, everything))
     assert joined == [{"s.subject": {"$in": []}}]

@@ -114,7 +114,7 @@ class World:
 
 def find(shelves: Shelves, resource_type: str, name: str, value: str) -> set[str]:
     search = parse(resource_type, [(name, value)])
-    joined = Driver(shelves).planned(joins.conditions(search.joins, SITE, everything))
+    joined = Driver(shelves).planned(joins.conditions(search, SITE, everything))
     filter_ = filter_of(search, SITE, joined=joined)
     return {each["_id"] for each in shelves[resource_type].collection.find(filter_, {"_id": 1})}
 

@@ -49,7 +49,7 @@ def find(
     shelves: Shelves, resource_type: str, name: str, value: str, access: Access = everything
 ) -> list[str]:
     search = parse(resource_type, [(name, value)])
-    joined = Driver(shelves).planned(joins.conditions(search.joins, SITE, access))
+    joined = Driver(shelves).planned(joins.conditions(search, SITE, access))
     filter_ = filter_of(search, SITE, extra=access(resource_type), joined=joined)
     return sorted(each["_id"] for each in shelves[resource_type].collection.find(filter_, {"_id": 1}))
 
@@ -155,7 +155,7 @@ def test_branches_share_what_they_look_up(shelves: Shelves) -> None:
     """A chain over types of every kind asks for each type once at each step, and no more."""
     search = parse("Observation", [("focus.encounter.subject:Patient.gender", "male")])
     driver = Driver(shelves)
-    driver.planned(joins.conditions(search.joins, SITE, everything))
+    driver.planned(joins.conditions(search, SITE, everything))
     asked = [
         ask.resource_type for level in driver.levels for ask in level if ":contained" not in str(ask.filter)
     ]
@@ -166,7 +166,7 @@ def test_branches_share_what_they_look_up(shelves: Shelves) -> None:
 def test_ids_only_are_looked_up(shelves: Shelves) -> None:
     search = parse("Observation", [("subject:Patient.gender", "male")])
     driver = Driver(shelves)
-    driver.planned(joins.conditions(search.joins, SITE, everything))
+    driver.planned(joins.conditions(search, SITE, everything))
     ((ask, within),) = driver.levels
     assert (ask.resource_type, within.resource_type) == ("Patient", "Observation")
     assert ask.projection == within.projection == {"_id": 1}
