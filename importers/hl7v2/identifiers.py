@@ -111,6 +111,7 @@ def authority(value: Value) -> tuple[str, str, str]:
 
 def type_concept(conversion: Conversion, code: str) -> Json:
     """The type of an identifier as a CodeableConcept; codes that table 0203 lacks are kept without its system."""
+    code = " ".join(code.split())
     known = conversion.code("0203", code) or _TYPES_OF_ORDERS.get(code)
     return {"coding": [dict(known)]} if known is not None else {"coding": [{"code": code}], "text": code}
 
