@@ -9,6 +9,7 @@ import json
 import random
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 
@@ -50,13 +51,20 @@ def read_bundles() -> dict[str, list[Resource]]:
 
 
 class World:
-    """All resources, and where each refers to."""
+    """All resources, those that are contained in others beside them, and where each refers to."""
 
     def __init__(self) -> None:
         self.resources = {name: list(some) for name, some in read_corpus().items()}
         for name, some in read_bundles().items():
             known = {each["id"] for each in self.resources.get(name, ())}
             self.resources.setdefault(name, []).extend(each for each in some if each["id"] not in known)
+        self.inside: dict[str, list[Resource]] = defaultdict(list)
+        for name, some in self.resources.items():
+            for outer in some:
+                for each in outer.get("contained", ()):
+                    if "id" in each:
+                        told = {**each, "id": f"{name}/{outer['id']}#{each['id']}"}
+                        self.inside[each["resourceType"]].append(told)
         self.refers: dict[tuple[str, str], dict[str, set[str]]] = {}
         self.links: list[Link] = []
         self._asked: dict[str, list[Question]] = {}
@@ -67,23 +75,27 @@ class World:
 
     def _follow(self, source: str, parameter: SearchParameter, resources: list[Resource]) -> None:
         told = {
-            each["id"]: {text for value in elements(parameter, each) for text in references(value)}
-            for each in resources
+            each["id"]: {
+                text
+                for value in elements(parameter, each)
+                for text in references(value) or contained_in(each, value)
+            }
+            for each in [*resources, *self.inside[source]]
         }
         self.refers[source, parameter.code] = told
         targets = {text.partition("/")[0] for texts in told.values() for text in texts} & set(self.resources)
         self.links += [(source, parameter, each) for each in sorted(targets & set(parameter.target))]
 
     def referring(self, link: Link, ids: set[str]) -> set[str]:
-        """Those of the source that refer to one of these targets."""
+        """Those of the source that refer to one of these targets; a contained one is referred to from around it."""
         source, parameter, target = link
         wanted = {f"{target}/{each}" for each in ids}
         return {one for one, texts in self.refers[source, parameter.code].items() if texts & wanted}
 
     def referred(self, link: Link, ids: set[str]) -> set[str]:
-        """Those of the target that one of these sources refers to."""
+        """Those of the target that one of these sources refers to, which is not contained itself."""
         source, parameter, target = link
-        told = set().union(*(self.refers[source, parameter.code][each] for each in ids))
+        told = set().union(*(self.refers[source, parameter.code][each] for each in ids if "#" not in each))
         return {each["id"] for each in self.resources[target] if f"{target}/{each['id']}" in told}
 
     def asked(self, resource_type: str, chance: random.Random, most: int = 4) -> list[Question]:
@@ -104,12 +116,26 @@ class World:
             and not each.code.startswith("_")
         ]  # fmt: skip
         for parameter in chance.sample(possible, min(12, len(possible))):
-            values = [value for each in self.resources[resource_type] for value in elements(parameter, each)]
+            everything_there = [*self.resources[resource_type], *self.inside[resource_type]]
+            values = [value for each in everything_there for value in elements(parameter, each)]
             for modifier, value in list(questions(parameter, values, chance))[:4]:
                 name = f"{parameter.code}:{modifier}" if modifier else parameter.code
-                ids = set(brute_force(parameter, modifier, value, self.resources[resource_type]))
+                ids = set(brute_force(parameter, modifier, value, everything_there))
                 if ids or chance.random() < 0.2:
                     yield name, value, ids
+
+
+def contained_in(resource: Resource, value: Any) -> list[str]:
+    """What `#a` stands for, as `World.inside` names it."""
+    text = value.get("reference", "") if isinstance(value, dict) else ""
+    if not text.startswith("#"):
+        return []
+    where = f"{resource['resourceType']}/{resource['id']}"
+    return [
+        f"{each['resourceType']}/{where}{text}"
+        for each in resource.get("contained", ())
+        if each.get("id") == text[1:]
+    ]
 
 
 def find(shelves: Shelves, resource_type: str, name: str, value: str) -> set[str]:
@@ -165,7 +191,8 @@ def world(shelves: Shelves) -> World:
 
 def test_both_answers_are_the_same(shelves: Shelves, world: World) -> None:
     differences, found_some, count = [], 0, 0
-    for resource_type, name, value, expected in cases(world):
+    for resource_type, name, value, met in cases(world):
+        expected = {each for each in met if "#" not in each}
         found = find(shelves, resource_type, name, value)
         count += 1
         found_some += bool(expected)
@@ -188,7 +215,8 @@ def test_compartments_hold_what_refers_to_their_owner(shelves: Shelves, world: W
                 expected = {logical_id} if member == owner else set()
                 for code in members[member]:
                     told = world.refers.get((member, code), {})
-                    expected |= {one for one, texts in told.items() if f"{owner}/{logical_id}" in texts}
+                    referring = {one for one, texts in told.items() if f"{owner}/{logical_id}" in texts}
+                    expected |= {one for one in referring if "#" not in one}
                 if not members[member] and member != owner:
                     continue
                 condition = compartment.condition((owner, logical_id), member)
