@@ -37,15 +37,21 @@ def apart(results: Sequence[Result]) -> tuple[list[Result], list[Result]]:
 
 def add(conversion: Conversion, papers: Sequence[Result], common: Panel, report: Draft) -> None:
     """A DocumentReference of each document; the report presents them all."""
-    forms = report.resource.setdefault("presentedForm", [])
-    for paper in papers:
-        forms += _document(conversion, paper, common, report)
+    for draft in references(conversion, papers, common, report):
+        forms = [content["attachment"] for content in draft.resource["content"]]
+        report.resource["presentedForm"] = [*report.resource.get("presentedForm", ()), *forms]
 
 
-def _document(conversion: Conversion, paper: Result, common: Panel, report: Draft) -> list[Json]:
+def references(
+    conversion: Conversion, papers: Sequence[Result], common: Panel, report: Draft | None = None
+) -> list[Draft]:
+    """A DocumentReference of each document."""
+    return [_document(conversion, paper, common, report) for paper in papers]
+
+
+def _document(conversion: Conversion, paper: Result, common: Panel, report: Draft | None) -> Draft:
     obx = paper.obx
     subject = common.shared.get("subject")
-    found = attachments(conversion, obx, subject)
     key = f"{common.key}/{obx.text(3) or obx.text(3, 2)}/{obx.raw(4)}".rstrip("/")
     number = common.numbers[key] = common.numbers.get(key, 0) + 1
     own = {
@@ -63,10 +69,10 @@ def _document(conversion: Conversion, paper: Result, common: Panel, report: Draf
         resource["subject"] = subject
     if "issued" in common.shared:
         resource["date"] = common.shared["issued"]
-    resource["content"] = [{"attachment": attachment} for attachment in found]
-    context: Json = {"related": [conversion.reference(report)]}
+    resource["content"] = [{"attachment": each} for each in attachments(conversion, obx, subject)]
+    context: Json = {"related": [conversion.reference(report)]} if report is not None else {}
     if "encounter" in common.shared:
         context["encounter"] = [common.shared["encounter"]]
-    resource["context"] = context
-    conversion.add(resource, (identifiers.token(own),), moment=common.moment)
-    return found
+    if context:
+        resource["context"] = context
+    return conversion.add(resource, (identifiers.token(own),), moment=common.moment)

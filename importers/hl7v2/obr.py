@@ -14,6 +14,7 @@ from importers.hl7v2.notes import remarks
 from importers.hl7v2.obx import FUNCTION, VITAL_SIGNS, Panel, kept_code
 from importers.hl7v2.obx_value import UNKNOWN_CODE
 from importers.hl7v2.order_group import OrderGroup
+from importers.hl7v2.override import overridable
 from importers.hl7v2.service_request import Numbers
 from importers.hl7v2.subject import Subject
 from resources.codec import Json
@@ -94,6 +95,7 @@ def parent_result(obr: Segment) -> tuple[str, str] | None:
     return (code, value.text(2)) if code or value.text(2) else None
 
 
+@overridable("OBR")
 def report(conversion: Conversion, group: OrderGroup, known: Numbers, common: Panel) -> Draft:
     """The draft of a report, without its results."""
     obr = group.obr

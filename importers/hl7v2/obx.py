@@ -15,6 +15,7 @@ from importers.hl7v2.er7 import Segment
 from importers.hl7v2.issue import REQUIRED_FIELD_MISSING, TABLE_VALUE_NOT_FOUND
 from importers.hl7v2.notes import remarks
 from importers.hl7v2.order_group import Result
+from importers.hl7v2.override import overridable
 from importers.hl7v2.reference_range import reference_range
 from importers.hl7v2.units import unit_of
 from resources.codec import Json
@@ -54,6 +55,7 @@ def observations(conversion: Conversion, results: Sequence[Result], panel: Panel
     return [observation(conversion, lines, panel) for lines in _joined(results)]
 
 
+@overridable("OBX")
 def observation(conversion: Conversion, lines: Sequence[Result], panel: Panel) -> Draft:
     """The draft of one observation, told in one OBX or in several lines of text."""
     obx = lines[0].obx

@@ -74,7 +74,7 @@ def by_patient(conversion: Conversion) -> Iterator[Conversion]:
 
 def orders(message: Message) -> Orders:
     """The groups of a message, in its order."""
-    grouping = _Grouping(specimen_first=message.type == "OUL" and message.event not in ("R21", "R24"))
+    grouping = _Grouping(specimen_first=f"{message.type}^{message.event}" in _SPECIMEN_FIRST)
     for segment in message.segments:
         grouping.take(segment)
     return grouping.found
@@ -155,6 +155,7 @@ class _Grouping:
         return group
 
 
+_SPECIMEN_FIRST = frozenset({"OUL^R22", "OUL^R23", "OML^O33", "OML^O35"})
 _AROUND = frozenset(
     {"MSH", "SFT", "UAC", "PID", "PD1", "NK1", "PV1", "PV2", "EVN", "MSA", "QRD", "QRF", "DSC"}
 )

@@ -14,6 +14,7 @@ from importers.hl7v2.conversion import Conversion, Draft
 from importers.hl7v2.er7 import Segment
 from importers.hl7v2.notes import remarks
 from importers.hl7v2.order_group import OrderGroup
+from importers.hl7v2.override import overridable
 from importers.hl7v2.subject import Subject
 from resources.codec import Json
 
@@ -61,13 +62,14 @@ def short(conversion: Conversion, number: Json) -> str:
     return f"{str(number.get('system', '')).removeprefix(own)}/{number['value']}"
 
 
+@overridable("ORC")
 def order(conversion: Conversion, group: OrderGroup, about: Subject, *, alone: bool = True) -> Draft | None:
     """The ServiceRequest of an order message; None where it has no number and names no service."""
     known = numbers(conversion, group)
     number = known.placer_first
     if number is None and not known.service:
         return None
-    resource = _resource(conversion, group, about, known)
+    resource = _resource(conversion, group, about, known, result=False)
     match, same = _found_by(
         conversion, known, resource, alone=alone and order_status.refers_to_earlier(group.orc)
     )
@@ -82,7 +84,7 @@ def ordered(conversion: Conversion, group: OrderGroup, about: Subject, *, alone:
     known = numbers(conversion, group)
     if known.placer is None and not (known.filler is not None and _says_more(group)):
         return None
-    resource = _resource(conversion, group, about, known)
+    resource = _resource(conversion, group, about, known, result=True)
     match, _ = _found_by(conversion, known, resource, alone=alone)
     if not alone:
         match = match[:1]
@@ -144,7 +146,10 @@ def _same_service(own: Json, code: Json, stored: Json) -> bool:
     return bool(mine & others) if mine or others else code.get("text") == stored.get("code", {}).get("text")
 
 
-def _resource(conversion: Conversion, group: OrderGroup, about: Subject, known: Numbers) -> Json:
+def _resource(
+    conversion: Conversion, group: OrderGroup, about: Subject, known: Numbers, *, result: bool
+) -> Json:
+    """`result`: the order is told along with its result, whose notes and insurance are not about the order."""
     orc, obr = group.orc, group.obr
     found = [number for number in (known.placer, known.filler) if number is not None]
     resource: Json = {"resourceType": "ServiceRequest", "identifier": [*found]}
@@ -155,11 +160,13 @@ def _resource(conversion: Conversion, group: OrderGroup, about: Subject, known: 
     if obr is not None:
         _add_service(conversion, obr, resource)
     resource |= about.elements()
+    if about.insurance and not result:
+        resource["insurance"] = [*about.insurance]
     _add_schedule(conversion, group, resource)
     if orc is not None:
         _add_control(conversion, orc, resource)
     _add_requester(conversion, orc, obr, resource)
-    if told := remarks(conversion, group.notes):
+    if not result and (told := remarks(conversion, group.notes)):
         resource["note"] = [*resource.get("note", ()), *told]
     return resource
 
@@ -193,7 +200,7 @@ def concepts(conversion: Conversion, segment: Segment, field: int, table: str = 
 
 def _add_schedule(conversion: Conversion, group: OrderGroup, resource: Json) -> None:
     orc, obr = group.orc, group.obr
-    planned = timing.schedule(conversion, timing.told(orc, obr, group.timings))
+    planned = timing.schedule(conversion, timing.told(group.timings, (orc, 7), (obr, 27)))
     priority = planned.priority or (obr.text(5) if obr is not None else "")
     resource |= datatypes.coded(conversion, "priority", "0485", priority)
     if planned.timing:

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from importers.hl7v2 import actors, datatypes, identifiers, notes
 from importers.hl7v2.conversion import Conversion, Draft
 from importers.hl7v2.er7 import Segment, Value
+from importers.hl7v2.override import overridable
 from importers.hl7v2.units import UCUM, ucum
 from resources.codec import Json
 
 
+@overridable("SPM")
 def specimen(
     conversion: Conversion, spm: Segment, notes_after: Sequence[Segment], key: str, subject: Json | None
 ) -> Draft:

@@ -25,7 +25,9 @@ class Subject:
 
     patient: Json | None = None
     encounter: Json | None = None
+    person: Draft | None = None
     visit: Draft | None = None
+    insurance: tuple[Json, ...] = ()
 
     def elements(self) -> Json:
         """`subject` and `encounter` of a clinical resource."""
@@ -57,7 +59,8 @@ def subject(conversion: Conversion, role: str = "reference") -> Subject:
         diagnoses(conversion, person, visit)
     if message.first("PR1"):
         procedures(conversion, person, visit)
+    insurance: list[Json] = []
     if message.first("IN1"):
-        coverages(conversion, person)
+        insurance = [conversion.reference(coverage) for coverage in coverages(conversion, person)]
     reference = conversion.reference(visit) if visit is not None else None
-    return Subject(conversion.reference(person), reference, visit)
+    return Subject(conversion.reference(person), reference, person, visit, tuple(insurance))

@@ -131,11 +131,11 @@ def of_value(tq: Value) -> Told:
     )
 
 
-def told(orc: Segment | None, obr: Segment | None, timings: Sequence[Segment]) -> list[Told]:
-    """TQ1 where there are some, else ORC-7, else OBR-27."""
+def told(timings: Sequence[Segment], *older: tuple[Segment | None, int]) -> list[Told]:
+    """TQ1 where there are some, else the first field of type TQ that says something: ORC-7, OBR-27, RXE-1."""
     if timings:
         return [of_segment(tq1) for tq1 in timings]
-    for segment, number in ((orc, 7), (obr, 27)):
+    for segment, number in older:
         if segment is not None and segment.raw(number):
             return [of_value(value) for value in segment.values(number)]
     return []

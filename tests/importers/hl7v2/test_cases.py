@@ -13,6 +13,7 @@ import pytest
 
 from importers.hl7v2 import er7
 from importers.hl7v2.config import FeedConfig
+from importers.hl7v2.conversion import Draft
 from importers.hl7v2.convert import convert
 from resources import codec, validation
 from resources.codec import Json
@@ -39,11 +40,17 @@ def _converted(folder: Path) -> Json:
                 "match": list(draft.match),
                 **({"clear": list(draft.clear)} if draft.clear else {}),
                 **({"replacedBy": draft.replaced_by} if draft.replaced_by else {}),
-                "resource": draft.resource,
+                "resource": _created(draft),
             }
             for draft in conversion.drafts
         ],
     }
+
+
+def _created(draft: Draft) -> Json:
+    """What is stored where nothing was before."""
+    told = draft.resource
+    return told if draft.adjust is None else draft.adjust({}, told, told, True)  # noqa: FBT003
 
 
 @pytest.mark.parametrize("folder", _folders(), ids=lambda folder: folder.name)
