@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from importers.hl7v2 import adt, adt_merge, clinical_messages
+from importers.hl7v2 import adt, adt_merge, clinical_messages, strict
 from importers.hl7v2.config import FeedConfig
 from importers.hl7v2.conversion import Conversion, ConversionError
 from importers.hl7v2.er7 import Message
@@ -52,6 +52,8 @@ def convert(message: Message, config: FeedConfig, key: str = "") -> Conversion:
     _check_version(conversion)
     mapping = _mapping(message, config)
     mapping(conversion)
+    if config.strict:
+        conversion.issues += strict.report(message)
     return conversion
 
 

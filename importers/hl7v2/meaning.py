@@ -51,7 +51,7 @@ class Interpreter:
     @staticmethod
     async def _converted(message: Message, config: FeedConfig, row: Row) -> Conversion:
         try:
-            if row.size >= LARGE:
+            if row.size >= LARGE or config.strict:
                 return await asyncio.to_thread(convert, message, config, row.id)
             return convert(message, config, row.id)
         except ConversionError as fault:
