@@ -50,7 +50,7 @@ def _converted(folder: Path) -> Json:
 def _created(draft: Draft) -> Json:
     """What is stored where nothing was before."""
     told = draft.resource
-    return told if draft.adjust is None else draft.adjust({}, told, told, True)  # noqa: FBT003
+    return told if draft.adjust is None else draft.adjust({}, told, told, True)
 
 
 @pytest.mark.parametrize("folder", _folders(), ids=lambda folder: folder.name)
