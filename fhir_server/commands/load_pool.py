@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
+from multiprocessing.util import register_after_fork
 
 from fhir_server.commands.load_packages import Package
 from fhir_server.commands.load_piece import Failure, Outcome
@@ -18,6 +20,11 @@ AT_ONCE = 4
 """Packages under way in one worker, so that one computes while another waits for its commit"""
 BYTES_AT_ONCE = 32 * 1024 * 1024
 """But a worker that holds this much gets no more before it is done with some"""
+# What the parent has imported, a forked worker need not. Elsewhere libraries of the system do not survive a fork.
+if sys.platform == "linux":
+    _CONTEXT = multiprocessing.get_context("fork")
+else:
+    _CONTEXT = multiprocessing.get_context("spawn")
 _TICK = 0.2
 
 
@@ -27,7 +34,7 @@ class PoolError(Exception):
 
 @dataclass(slots=True)
 class _Worker:
-    process: SpawnProcess
+    process: BaseProcess
     pipe: Connection
     held: dict[int, Package] = field(default_factory=dict)
 
@@ -128,9 +135,10 @@ class Pool:
 
 
 def _started(settings: Settings, salt: str, dry_run: bool) -> _Worker:
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=work, args=(theirs, settings, salt, dry_run), daemon=True)
+    ours, theirs = _CONTEXT.Pipe()
+    # A worker that held the parent's end of a pipe would keep others from seeing that the parent is gone.
+    register_after_fork(ours, Connection.close)
+    process = _CONTEXT.Process(target=work, args=(theirs, settings, salt, dry_run), daemon=True)
     process.start()
     theirs.close()
     return _Worker(process, ours)

@@ -128,6 +128,10 @@ class _Ids:
         self._last = 0
         self._random: list[int] = []
 
+    def forget(self) -> None:
+        """Another process must not go on with the same random bits."""
+        self._random.clear()
+
     def __call__(self) -> str:
         with self._lock:
             nanoseconds = time.time_ns()
@@ -145,6 +149,7 @@ class _Ids:
 
 
 new_id = _Ids()
+os.register_at_fork(after_in_child=new_id.forget)
 
 
 def stamped(resource: Json, logical_id: str, version: int, moment: datetime) -> Json:

@@ -15,6 +15,7 @@ import os
 import secrets
 import time
 from contextlib import suppress
+from multiprocessing.util import register_after_fork
 from pathlib import Path
 
 from fhir_server.store.mongod_binary import MongodError, Version, parse_version, version_text
@@ -160,6 +161,7 @@ class FolderLock:
                 os.truncate(handle, 0)
                 os.pwrite(handle, str(os.getpid()).encode(), 0)
                 self._handle = handle
+                register_after_fork(self, FolderLock._leave)
                 return
             if attempt < 19:
                 time.sleep(0.02)
@@ -173,6 +175,12 @@ class FolderLock:
     def release(self) -> None:
         if self._handle is not None:
             os.truncate(self._handle, 0)
+            os.close(self._handle)
+            self._handle = None
+
+    def _leave(self) -> None:
+        """A process that is forked from this one does not own the folder."""
+        if self._handle is not None:
             os.close(self._handle)
             self._handle = None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -120,3 +121,17 @@ def test_a_number_is_read_as_the_driver_reads_it(digits: int, exponent: int, neg
     read = bson.decode(bson.encode({"value": stored}), CODEC_OPTIONS)["value"]
     text = str(stored)
     assert getattr(read, "text", str(read)) == (format(stored.to_decimal(), "f") if "E" in text else text)
+
+
+def test_a_forked_process_has_random_bits_of_its_own() -> None:
+    new_id()  # which keeps some for the next ones
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writing, new_id().encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    theirs = os.read(reading, 100).decode()
+    assert theirs[-12:] != new_id()[-12:]
+    os.close(reading)
+    os.close(writing)
