@@ -20,6 +20,8 @@ from importers.hl7v2.roles import roles
 def adt(conversion: Conversion) -> None:
     """One patient, his visit, and what is told about both."""
     subject = patient(conversion)
+    if conversion.message.event in _ACTIVE:
+        subject.resource["active"] = _ACTIVE[conversion.message.event]
     visit = encounter(conversion, subject)
     around(conversion, subject, visit)
 
@@ -27,7 +29,7 @@ def adt(conversion: Conversion) -> None:
 def around(conversion: Conversion, subject: Draft, visit: Draft | None) -> None:
     """What other segments tell about the patient and the visit; a segment that is absent says nothing."""
     message = conversion.message
-    if message.first("ROL") or message.first("PRT"):
+    if message.first("ROL") or message.first("PRT") or message.first("ARV"):
         roles(conversion, subject, visit)
     if message.first("NK1"):
         next_of_kin(conversion, subject)
@@ -70,6 +72,8 @@ def _observations(conversion: Conversion, subject: Draft, visit: Draft | None) -
     observations(conversion, results, Panel(key=key, shared=shared))
 
 
+_ACTIVE = {"A28": True, "A29": False}
+"""A person is added, deleted"""
 _OF_RESULT = {"OBX", "NTE", "PRT"}
 
 

@@ -71,11 +71,14 @@ class Conversion:
 
     @cached_property
     def moment(self) -> str | None:
-        """When the facts of this message held, unless a segment says otherwise: EVN-2, else MSH-7."""
+        """When the facts of this message held, unless a segment says otherwise: EVN-2, else MSH-7.
+
+        A moment in the future is none: it would make everything that is told until then an older message.
+        """
         recorded = self.message.first("EVN")
-        told = recorded.text(2) if recorded is not None else ""
-        zone = self.config.zone
-        return times.date_time(told, zone) or times.date_time(self.message.datetime, zone)
+        told = (recorded.text(2) if recorded is not None else "", self.message.datetime)
+        found = (times.date_time(each, self.config.zone) for each in told)
+        return next((each for each in found if each is not None and not times.is_future(each)), None)
 
     @cached_property
     def facility(self) -> str:

@@ -17,6 +17,7 @@ from importers.hl7v2.datatypes import EXTENSION, codeable_concept, date_time, de
 from importers.hl7v2.er7 import Segment, Value
 from importers.hl7v2.issue import DATA_TYPE_ERROR
 from importers.hl7v2.override import overridable
+from importers.hl7v2.roles import RESTRICTED
 from importers.hl7v2.visit import OPEN, Visit, adjusted, since, status_of
 from resources.codec import Json
 from resources.datatypes import date_interval
@@ -57,7 +58,12 @@ _DELETED = {
     45: "period.end",
 }
 """PV1 field → what its `\"\"` deletes"""
-_REVERTED = {"A13": ("period.end", "hospitalization.dischargeDisposition", "hospitalization.destination")}
+_ABOUT_PERSONS = {"A28", "A29", "A30", "A31", "A34", "A39", "A40", "A47"}
+_PLANNED_END = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Encounter.plannedEndDate"
+_REVERTED = {
+    "A25": (f"extension.{_PLANNED_END}",),
+    "A13": ("period.end", "hospitalization.dischargeDisposition", "hospitalization.destination"),
+}
 """Event → what it takes back"""
 
 
@@ -72,7 +78,7 @@ def encounter(
     """The Encounter of a PV1 (the first of the message) and its PV2; None where the message has no visit."""
     if pv1 is None:
         pv1, pv2 = conversion.message.first("PV1"), conversion.message.first("PV2")
-    if pv1 is None or not _is_visit(pv1):
+    if pv1 is None or not _is_visit(pv1, conversion.message.event):
         return None
     visit = Visit(conversion.message.event if conversion.message.type == "ADT" else "", _happened(conversion))
     resource: Json = {"resourceType": "Encounter"}
@@ -102,11 +108,13 @@ def _happened(conversion: Conversion) -> str | None:
     return occurred or conversion.moment
 
 
-def _is_visit(pv1: Segment) -> bool:
-    """Whether there is a visit at all: class N says that there is none, and persons are sent with an empty PV1."""
+def _is_visit(pv1: Segment, event: str) -> bool:
+    """Whether there is a visit at all: class N says that there is none, and persons are sent with a PV1 of no visit."""
     if pv1.text(19) or pv1.text(50):
         return True
-    return pv1.text(2) != "N" and any(field.strip() for field in pv1.fields[2:])
+    return (
+        event not in _ABOUT_PERSONS and pv1.text(2) != "N" and any(field.strip() for field in pv1.fields[2:])
+    )
 
 
 def visit_numbers(conversion: Conversion, pv1: Segment) -> list[Json]:
@@ -255,3 +263,5 @@ def _add_pv2(conversion: Conversion, pv2: Segment, resource: Json) -> None:
         extensions.append({"url": url, "valueCoding": arrival["coding"][0]})
     if extensions:
         resource["extension"] = extensions
+    if pv2.text(22).upper() == "Y":
+        resource["meta"] = {"security": [RESTRICTED]}

@@ -28,6 +28,7 @@ from importers.hl7v2.er7 import Segment, Value
 from importers.hl7v2.issue import DATA_TYPE_ERROR, REQUIRED_FIELD_MISSING, SEQUENCE_ERROR, Issue
 from importers.hl7v2.override import overridable
 from importers.hl7v2.race import ethnicity, race
+from importers.hl7v2.roles import RESTRICTED
 from importers.hl7v2.tables import codes
 from resources.codec import Json
 
@@ -291,5 +292,7 @@ def _add_pd1(conversion: Conversion, pd1: Segment, resource: Json) -> None:
         extensions.append({"url": f"{EXTENSION}patient-disability", "valueCodeableConcept": handicap})
     if church := pd1.text(14):
         extensions.append({"url": f"{EXTENSION}patient-congregation", "valueString": church})
+    if pd1.text(12).upper() == "Y":
+        resource["meta"] = {"security": [RESTRICTED]}
     if extensions:
         resource["extension"] = [*resource.get("extension", []), *extensions]

@@ -134,9 +134,10 @@ class _Writing:
             self._create(draft, told)
             return
         older = draft.role == "reference" or is_older(draft.moment, moment(stored))
-        merged = updated(stored, told, newer=not older, clear=draft.clear)
+        before = self.current(stored)
+        merged = updated(before, told, newer=not older, clear=draft.clear)
         if draft.adjust is not None:
-            merged = draft.adjust(stored, merged, told, not older)
+            merged = draft.adjust(before, merged, told, not older)
         if older and draft.role == "fact":
             text = f"What is stored of this {told['resourceType']} is newer; only what was missing was added"
             self.matches.issues.append(Issue("", text, severity="information"))

@@ -1,4 +1,4 @@
-"""ROL and PRT → general practitioners of the patient and participants of the visit, by where they stand.
+"""ROL, PRT and ARV → who cares for the patient or takes part in the visit, and who may see them, by where they stand.
 
 http://hl7.org/fhir/uv/v2mappings, maps ROL[Patient-GeneralPractitioner] and ROL[Encounter-PractitionerRole].
 """
@@ -12,6 +12,8 @@ from importers.hl7v2.er7 import Segment
 from resources.codec import Json
 from resources.datatypes import period_interval
 
+RESTRICTED = {"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "R"}
+
 _FIELDS = {"ROL": (2, 3, 4, 14, 5, 6), "PRT": (2, 4, 5, 8, 11, 12)}
 """Segment → fields of action, role, person, organization, begin and end"""
 _PRIMARY_CARE = {"PP", "PRI"}
@@ -22,11 +24,13 @@ _TRANSPARENT = {"ARV", "ROL", "PRT", "NTE", "OH1", "OH2", "OH3", "OH4"}
 
 
 def roles(conversion: Conversion, patient: Draft, encounter: Draft | None) -> None:
-    """Adds those who care for the patient, or take part in the visit, to their resources."""
+    """Adds those who care for the patient, or take part in the visit, to their resources, and labels of access."""
     before = ""
     for segment in conversion.message.segments:
         if segment.name not in _TRANSPARENT:
             before = segment.name
+        if segment.name == "ARV":
+            _restrict(segment, patient if before in _AFTER_PATIENT else encounter)
         fields = _FIELDS.get(segment.name)
         if fields is None or segment.text(fields[0]).upper() in _GONE:
             continue
@@ -34,6 +38,12 @@ def roles(conversion: Conversion, patient: Draft, encounter: Draft | None) -> No
             _general_practitioner(conversion, segment, fields, patient)
         elif before in _AFTER_VISIT and encounter is not None:
             _participant(conversion, segment, fields, encounter)
+
+
+def _restrict(arv: Segment, owner: Draft | None) -> None:
+    """ARV-2 tells that access to what stands before it is restricted (A, U), or no longer (D, X)."""
+    if owner is not None and arv.text(2).upper() in {"A", "U"}:
+        owner.resource["meta"] = {"security": [RESTRICTED]}
 
 
 def _general_practitioner(

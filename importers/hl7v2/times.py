@@ -11,6 +11,8 @@ import re
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from resources.datatypes import date_interval
+
 _DTM = re.compile(
     r"(\d{4})(?:(\d{2})(?:(\d{2})(?:(\d{2})(?:(\d{2})(?:(\d{2})(?:\.(\d{0,9}))?)?)?)?)?)?\s*([+-]\d{2}:?\d{2}|Z)?",
     re.ASCII,
@@ -117,3 +119,8 @@ def _offset_at(local: dt.datetime) -> str:
     minutes = round(offset.total_seconds() / 60)
     sign = "-" if minutes < 0 else "+"
     return f"{sign}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
+
+
+def is_future(moment: str) -> bool:
+    """Whether a dateTime lies more than a day ahead: clocks and time zones of senders may be wrong by less."""
+    return date_interval(moment).start > dt.datetime.now(dt.UTC) + dt.timedelta(days=1)

@@ -5,6 +5,7 @@ HL7 v2.8.2 chapter 3.3 (events A01 to A62); http://hl7.org/fhir/R4/encounter.htm
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,7 @@ _STATUS = {
     "A14": "planned",
     "A21": "onleave",
     "A22": "in-progress",
+    "A23": "entered-in-error",
     "A27": "cancelled",
     "A38": "cancelled",
     "A52": "in-progress",
@@ -82,10 +84,10 @@ def adjusted(visit: Visit, stored: Json, merged: Json, told: Json, newer: bool) 
         result[name] = stored[name]
     result["status"] = _next_status(visit, stored["status"], result["status"])
     if result["status"] != stored["status"]:
-        past = {"status": stored["status"], "period": _since(visit, stored, "statusHistory")}
+        past = {"status": stored["status"], "period": _until(visit, stored, "statusHistory")}
         result["statusHistory"] = [*stored.get("statusHistory", []), past]
     if _code(result) != _code(stored):
-        past = {"class": stored["class"], "period": _since(visit, stored, "classHistory")}
+        past = {"class": stored["class"], "period": _until(visit, stored, "classHistory")}
         result["classHistory"] = [*stored.get("classHistory", []), past]
     places = _places(visit, stored.get("location", []), told.get("location", []))
     if result["status"] in {"finished", "cancelled"}:
@@ -114,13 +116,13 @@ def _next_status(visit: Visit, stored: str, told: str) -> str:
     return told
 
 
-def _since(visit: Visit, stored: Json, history: str) -> Json:
+def _until(visit: Visit, stored: Json, history: str) -> Json:
     """The time of a past status or class: since the one before it, or since the visit began, until the event."""
     earlier = [past["period"].get("end") for past in stored.get(history, ())]
     start = (
         (earlier[-1] if earlier else None) or stored.get("period", {}).get("start") or stored_moment(stored)
     )
-    end = visit.moment or stored["meta"]["lastUpdated"]
+    end = visit.moment or stored.get("meta", {}).get("lastUpdated") or dt.datetime.now(dt.UTC).isoformat()
     if start is None or date_interval(start).start > date_interval(end).start:
         return {"end": end}
     return {"start": start, "end": end}

@@ -25,7 +25,7 @@ class Hospital:
 
     async def send(self, event: str, *segments: str, at: str | None = None, pid: str | None = None) -> str:
         self.sent += 1
-        when = at or f"2026030108{self.sent:02d}00"
+        when = at or f"2024030108{self.sent:02d}00"
         lines = [
             f"MSH|^~\\&|PAS|NORTH|HUB|X|{when}||ADT^{event}|{self.number}-{self.sent}|P|2.5.1",
             f"EVN|{event}|{when}",
@@ -48,7 +48,7 @@ def pv1(
     *,
     number: str = "V1",
     kind: str = "I",
-    start: str = "20260301080000",
+    start: str = "20240301080000",
     end: str = "",
 ) -> str:
     fields = {2: kind, 3: where, 19: number, 44: start, 45: end}

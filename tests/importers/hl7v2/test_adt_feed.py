@@ -27,10 +27,10 @@ async def hospital(server: Server) -> Hospital:
 async def test_a_visit_from_admission_to_discharge(hospital: Hospital) -> None:
     assert await hospital.send("A01", pv1()) == "AA"
     assert await hospital.send("A02", pv1("W2^1^1")) == "AA"
-    assert await hospital.send("A03", pv1("W2^1^1", end="20260303100000")) == "AA"
+    assert await hospital.send("A03", pv1("W2^1^1", end="20240303100000")) == "AA"
     visit = await hospital.only("Encounter")
     assert visit["status"] == "finished"
-    assert visit["period"] == {"start": "2026-03-01T08:00:00+00:00", "end": "2026-03-03T10:00:00+00:00"}
+    assert visit["period"] == {"start": "2024-03-01T08:00:00+00:00", "end": "2024-03-03T10:00:00+00:00"}
     assert [(each["status"], each["location"]["display"]) for each in visit["location"]] == [
         ("completed", "W1 2 3"),
         ("completed", "W2 1 1"),
@@ -89,13 +89,39 @@ async def test_null_deletes(hospital: Hospital) -> None:
 
 
 async def test_an_older_message_fills_gaps_and_overwrites_nothing(hospital: Hospital) -> None:
-    await hospital.send("A03", pv1(end="20260303100000"), at="20260303100500")
+    await hospital.send("A03", pv1(end="20240303100000"), at="20240303100500")
     late = "PID|1||4711^^^NORTH^MR||Okonkwo^Ngozi||19800201|F|||1 Road^^Town"
-    assert await hospital.send("A01", pv1(), at="20260301080000", pid=late) == "AA"
+    assert await hospital.send("A01", pv1(), at="20240301080000", pid=late) == "AA"
     assert (await hospital.only("Encounter"))["status"] == "finished"
     patient = await hospital.only("Patient")
     assert patient["name"][0]["family"] == "Okafor"
     assert patient["address"][0]["city"] == "Town"
+
+
+async def test_a_clock_that_runs_ahead_does_not_make_all_others_late(hospital: Hospital) -> None:
+    await hospital.send("A28", at="20990101120000")
+    await hospital.send("A31", pid="PID|1||4711^^^NORTH^MR||Okonkwo^Ngozi")
+    assert (await hospital.only("Patient"))["name"][0]["family"] == "Okonkwo"
+
+
+async def test_who_may_be_seen_by_few_is_labelled(hospital: Hospital) -> None:
+    await hospital.send("A01", "PD1||||||||||||Y", pv1(), "ARV|1|A|LOC")
+    for kind in ("Patient", "Encounter"):
+        assert [each["code"] for each in (await hospital.only(kind))["meta"]["security"]] == ["R"]
+
+
+async def test_a_person_is_deleted_and_added_again(hospital: Hospital) -> None:
+    await hospital.send("A28")
+    await hospital.send("A29")
+    assert (await hospital.only("Patient"))["active"] is False
+    await hospital.send("A28")
+    assert (await hospital.only("Patient"))["active"] is True
+
+
+async def test_a_person_without_a_visit_gets_none(hospital: Hospital) -> None:
+    await hospital.send("A31", "PV1|1|O|EYE")
+    await hospital.send("A08", "PV1|1|N")
+    assert await hospital.all("Encounter") == []
 
 
 async def test_a_transfer_is_cancelled(hospital: Hospital) -> None:
@@ -111,7 +137,7 @@ async def test_a_transfer_is_cancelled(hospital: Hospital) -> None:
 
 async def test_a_discharge_is_cancelled(hospital: Hospital) -> None:
     await hospital.send("A01", pv1())
-    await hospital.send("A03", pv1(end="20260303100000"))
+    await hospital.send("A03", pv1(end="20240303100000"))
     await hospital.send("A13", pv1())
     visit = await hospital.only("Encounter")
     assert visit["status"] == "in-progress"
@@ -128,7 +154,7 @@ async def test_an_admission_is_cancelled(hospital: Hospital) -> None:
 
 async def test_an_update_does_not_open_a_visit_that_ended(hospital: Hospital) -> None:
     await hospital.send("A01", pv1())
-    await hospital.send("A03", pv1(end="20260303100000"))
+    await hospital.send("A03", pv1(end="20240303100000"))
     await hospital.send("A08", pv1())
     assert (await hospital.only("Encounter"))["status"] == "finished"
 
@@ -144,10 +170,10 @@ async def test_a_visit_without_number_is_the_open_one_of_its_class(hospital: Hos
 
 async def test_a_visit_without_number_is_known_by_its_beginning(hospital: Hospital) -> None:
     await hospital.send("A01", pv1(number=""))
-    await hospital.send("A03", pv1(number="", end="20260303100000"))
-    await hospital.send("A08", pv1(number="", end="20260303110000"))
+    await hospital.send("A03", pv1(number="", end="20240303100000"))
+    await hospital.send("A08", pv1(number="", end="20240303110000"))
     visit = await hospital.only("Encounter")
-    assert visit["period"]["end"] == "2026-03-03T11:00:00+00:00"
+    assert visit["period"]["end"] == "2024-03-03T11:00:00+00:00"
 
 
 async def test_classes_are_remembered(hospital: Hospital) -> None:

@@ -23,7 +23,7 @@ ONE = f"identifier={SYSTEM}|1"
 @pytest.fixture
 def conversion() -> Conversion:
     message = er7.parse(
-        "MSH|^~\\&|A|B|C|D|20260301080000+0000||ADT^A01|1|P|2.5.1\rEVN||20260301075900+0000\r"
+        "MSH|^~\\&|A|B|C|D|20240301080000+0000||ADT^A01|1|P|2.5.1\rEVN||20240301075900+0000\r"
     )
     return Conversion(message, FeedConfig(), "row")
 
@@ -99,7 +99,7 @@ def test_what_changes_is_put_over_the_version_that_was_seen(conversion: Conversi
     assert requests(result) == [{"method": "PUT", "url": "Patient/p", "ifMatch": 'W/"4"'}]
     [entry] = result.bundle["entry"]
     assert entry["resource"]["gender"] == "male"
-    assert moment(entry["resource"]) == "2026-03-01T07:59:00+00:00"
+    assert moment(entry["resource"]) == "2024-03-01T07:59:00+00:00"
     assert "versionId" not in entry["resource"]["meta"]
     assert result.written == ["Patient/p"]
 
@@ -223,7 +223,7 @@ def test_after_a_conflict_what_was_created_for_the_key_is_found(conversion: Conv
 def test_an_older_message_is_told(conversion: Conversion) -> None:
     conversion.add(numbered("Patient", gender="male"), match=(ONE,))
     stored = current(numbered("Patient", gender="female"), "p")
-    stored["meta"]["extension"] = [{"url": "urn:fhir-server:hl7v2:moment", "valueDateTime": "2026-03-02"}]
+    stored["meta"]["extension"] = [{"url": "urn:fhir-server:hl7v2:moment", "valueDateTime": "2024-03-02"}]
     result, _ = answered(conversion, {("Patient", ONE): [stored]})
     assert requests(result) == []
     assert [issue.severity for issue in result.issues] == ["information"]
