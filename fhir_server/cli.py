@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from fhir_server.commands.explain import explain
+from fhir_server.commands.feed import feed
 from fhir_server.commands.indexes import indexes
 from fhir_server.commands.load import load
 from fhir_server.commands.reindex import reindex
@@ -25,6 +26,7 @@ app.command()(load)
 app.command()(explain)
 app.command()(indexes)
 app.command()(reindex)
+app.add_typer(feed, name="feed")
 
 
 def _tell_version(wanted: bool) -> None:

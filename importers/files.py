@@ -13,10 +13,16 @@ from typing import Literal
 MAX_MEMBERS = 100_000
 """Files in one archive"""
 
-Form = Literal["json", "ndjson"]
+Form = Literal["json", "ndjson", "hl7v2"]
 
-_FORMS: dict[str, Form] = {".json": "json", ".ndjson": "ndjson", ".jsonl": "ndjson"}
-_KINDS = ".json, .ndjson, .jsonl, each also as .gz, and .zip"
+_FORMS: dict[str, Form] = {
+    ".json": "json",
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+    ".hl7": "hl7v2",
+    ".er7": "hl7v2",
+}
+_KINDS = ".json, .ndjson, .jsonl, .hl7, .er7, each also as .gz, and .zip"
 
 Identity = tuple[int, int]
 

@@ -103,6 +103,19 @@ class Reader:
         except _UNREADABLE as fault:
             yield Refused(source.name, _why(fault))
 
+    def whole(self, source: Source) -> bytes | Refused:
+        """All bytes of a source that is no JSON."""
+        self.position = 0
+        try:
+            with self._opened(source) as stream:
+                body = stream.read(MAX_FILE + 1)
+        except _UNREADABLE as fault:
+            return Refused(source.name, _why(fault))
+        self.position = source.size
+        if len(body) > MAX_FILE:
+            return Refused(source.name, f"is larger than {_mib(MAX_FILE)}; split it")
+        return body if body.strip() else Refused(source.name, "is empty")
+
     @contextmanager
     def _opened(self, source: Source) -> Iterator[_Metered]:
         with ExitStack() as stack:

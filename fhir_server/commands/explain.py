@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from fhir_server import log
-from fhir_server.commands.load import database
+from fhir_server.commands.database import database
 from fhir_server.commands.opened import opened
 from fhir_server.commands.serve import fail, read_settings
 from fhir_server.operations.explain import as_text, steps

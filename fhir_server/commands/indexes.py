@@ -10,7 +10,7 @@ import typer
 
 from fhir_server import log
 from fhir_server.app import open_store
-from fhir_server.commands.load import database
+from fhir_server.commands.database import database
 from fhir_server.commands.serve import fail, read_settings
 from fhir_server.settings import Settings
 from fhir_server.store.drift import Drift

@@ -20,20 +20,17 @@ from types import FrameType
 from typing import Annotated, Any
 
 import typer
-from pymongo import MongoClient
-from pymongo.errors import PyMongoError
 
 from fhir_server import log
+from fhir_server.commands.database import database
 from fhir_server.commands.load_abandoned import end_abandoned
+from fhir_server.commands.load_messages import load_messages
 from fhir_server.commands.load_packages import Package, Packages
 from fhir_server.commands.load_piece import Failure, Outcome
 from fhir_server.commands.load_pool import Pool, PoolError
 from fhir_server.commands.load_report import Report
-from fhir_server.commands.serve import fail, read_settings
+from fhir_server.commands.serve import read_settings
 from fhir_server.settings import PREFIX, Settings
-from fhir_server.store.mongod import EmbeddedMongod
-from fhir_server.store.mongod_binary import MongodError
-from fhir_server.store.mongod_folder import running_uri
 from importers.files import Refused, Skipped, Source, sources
 from importers.ndjson import Reader
 
@@ -50,7 +47,7 @@ def load(  # noqa: PLR0917  they are options, given by name
         list[Path],
         typer.Argument(
             metavar="PATH...",
-            help="Files (.json, .ndjson, .jsonl, each also as .gz), .zip archives, and folders of such.",
+            help="Files (.json, .ndjson, .jsonl, .hl7, each also as .gz), .zip archives, and folders of such.",
             show_default=False,
         ),
     ],
@@ -77,29 +74,50 @@ def load(  # noqa: PLR0917  they are options, given by name
         str | None, typer.Option(help="FHIR base URL of the server that will serve it.")
     ] = None,
 ) -> None:
-    """Load Bundles, resources and NDJSON. The same command again resumes; exit code 1 if anything failed."""
+    """Load Bundles, resources, NDJSON and HL7 v2. The same command again resumes; exit code 1 if anything failed."""
     settings = read_settings(data_dir=data_dir, mongodb_uri=mongodb_uri, base_url=base_url)
     log.configure("ERROR" if settings.log_level == "ERROR" else "WARNING", settings.log_format)
     report = Report(dry_run=dry_run)
     found = _found(paths, report)
-    if found:
-        run = _Run(found, report)
-        count = min(workers or os.cpu_count() or 1, 1 + run.size // WORTH_A_WORKER)
-        salt = f"{secrets.token_hex(8)}." if again else ""
-        if dry_run:
-            run.perform(Pool(settings, count, dry_run=True), lambda: None)
-        else:
-            with database(settings) as connected:
-                uri = connected.mongodb_uri.get_secret_value()
-                run.perform(Pool(connected, count, salt=salt), lambda: end_abandoned(uri))
-        report.summary()
-        if run.ended:
-            typer.secho(f"Ended early ({run.ended}). The same command again loads the rest.", err=True)
-            raise typer.Exit(_INTERRUPTED if run.ended in _NAMES else 1)
+    if found and dry_run:
+        ended = _perform(found, report, settings, workers, dry_run=True)
+    elif found:
+        with database(settings) as connected:
+            salt = f"{secrets.token_hex(8)}." if again else ""
+            ended = _perform(found, report, connected, workers, salt=salt)
     else:
-        report.summary()
+        ended = None
+    report.summary()
+    if ended:
+        typer.secho(f"Ended early ({ended}). The same command again loads the rest.", err=True)
+        raise typer.Exit(_INTERRUPTED if ended in _NAMES else 1)
     if report.failed:
         raise typer.Exit(1)
+
+
+def _perform(
+    found: Sequence[Source],
+    report: Report,
+    settings: Settings,
+    workers: int | None,
+    *,
+    salt: str = "",
+    dry_run: bool = False,
+) -> str | None:
+    """Resources first, then messages of HL7 v2, which may be about them; why it ended early, if it did."""
+    resources = [source for source in found if source.form != "hl7v2"]
+    messages = [source for source in found if source.form == "hl7v2"]
+    ended = None
+    if resources:
+        run = _Run(resources, report)
+        count = min(workers or os.cpu_count() or 1, 1 + run.size // WORTH_A_WORKER)
+        uri = settings.mongodb_uri.get_secret_value()
+        clear = (lambda: None) if dry_run else (lambda: end_abandoned(uri))
+        run.perform(Pool(settings, count, salt=salt, dry_run=dry_run), clear)
+        ended = run.ended
+    if messages and not ended:
+        ended = load_messages(settings, messages, report, again=bool(salt), dry_run=dry_run)
+    return ended
 
 
 def _found(paths: Sequence[Path], report: Report) -> list[Source]:
@@ -112,54 +130,6 @@ def _found(paths: Sequence[Path], report: Report) -> list[Source]:
         else:
             found.append(each)
     return found
-
-
-@contextmanager
-def database(settings: Settings) -> Iterator[Settings]:
-    """The settings with a MongoDB that answers: the one they name, that of a running server, or one of our own."""
-    if settings.mongodb_uri.get_secret_value():
-        _check(settings)
-        yield settings
-        return
-    try:
-        running = running_uri(settings.data_dir)
-        if running is not None:
-            yield settings.with_changes(mongodb_uri=running)
-            return
-        mongod = EmbeddedMongod(
-            settings.data_dir, cache_mb=settings.embedded_cache_mb, port=settings.embedded_port
-        )
-        with _deaf():
-            uri = mongod.start()
-        try:
-            yield settings.with_changes(mongodb_uri=uri)
-        finally:
-            with _deaf():
-                mongod.stop()
-    except MongodError as error:
-        fail(str(error))
-
-
-def _check(settings: Settings) -> None:
-    """A wrong address is told at once, not when every worker has waited for it."""
-    try:
-        uri = settings.mongodb_uri.get_secret_value()
-        with MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=5000) as client:
-            client.admin.command("ping")
-    except PyMongoError as error:
-        # Its text would name hosts, and may quote the connection string.
-        fail(f"MongoDB cannot be reached at FHIR_SERVER_MONGODB_URI: {type(error).__name__}.")
-
-
-@contextmanager
-def _deaf() -> Iterator[None]:
-    """Ctrl-C in here must not leave a mongod behind."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in _ENDING}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class _Run:

@@ -111,8 +111,12 @@ async def _answer(pipe: Connection, ctx: Context, loading: Loading, package: Pac
 
 
 def _sender() -> Sender:
+    return Sender(software="fhir-server load", who={"display": user()})
+
+
+def user() -> str:
+    """Who runs the command, for the audit trail."""
     try:
-        user = getpass.getuser()
+        return getpass.getuser()
     except (OSError, KeyError):  # a process without a name, in a container
-        user = f"uid {os.getuid()}"
-    return Sender(software="fhir-server load", who={"display": user})
+        return f"uid {os.getuid()}"

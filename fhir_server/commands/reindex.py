@@ -20,7 +20,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from capability.table import TABLE
 from fhir_server import log
-from fhir_server.commands.load import database
+from fhir_server.commands.database import database
 from fhir_server.commands.opened import opened
 from fhir_server.commands.serve import fail, read_settings
 from fhir_server.interactions import reindexing

@@ -12,7 +12,7 @@ from fhir_server.interactions.cursor import seal, unseal
 from fhir_server.operations.feed_answers import CONTROL, feed_of, part, row_parts, wanted_of
 from importers.hl7v2.rows import Row
 from resources.datatypes import date_interval
-from resources.outcome import FHIRError, bad_parameter, error
+from resources.outcome import bad_parameter, error
 
 if TYPE_CHECKING:
     from fhir_server.store.unit import Unit
@@ -23,6 +23,8 @@ COUNT, MOST_COUNT = 50, 500
 MOST_SEGMENTS, MOST_CHARACTERS = 1000, 2000
 """What is shown of a message taken apart; its bytes are shown whole up to `MOST_RAW`"""
 MOST_RAW = 1024 * 1024
+SHORTEST = 6
+"""Letters of an id that may stand for the whole"""
 _PURPOSE = "$feed"
 
 
@@ -77,17 +79,17 @@ async def feed_message(ctx: Context, request: FhirRequest, unit: Unit) -> Result
 
 
 async def row_of(ctx: Context, row_id: str | None) -> Row:
-    """The row of that id; 404 where there is none."""
-    if not row_id:
-        raise bad_parameter("id", "the id of a message was expected, as $feed lists it")
-    row = await feed_of(ctx).store.get(row_id)
-    if row is None:
-        raise unknown_message(row_id)
-    return row
-
-
-def unknown_message(row_id: str) -> FHIRError:
-    return error(404, "not-found", f"The feed has no message '{row_id[:64]}'. $feed lists those there are")
+    """The row of that id, or whose id alone begins so; 404 where there is none."""
+    if not row_id or len(row_id) < SHORTEST:
+        raise bad_parameter(
+            "id", f"the id of a message was expected, or its first {SHORTEST} letters or more"
+        )
+    found = await feed_of(ctx).store.named(row_id)
+    if not found:
+        raise error(404, "not-found", f"The feed has no message '{row_id[:64]}'. $feed lists those there are")
+    if len(found) > 1:
+        raise bad_parameter("id", f"more than one message begins with '{row_id[:64]}'; give more of it")
+    return found[0]
 
 
 def segment_parts(message: Message) -> list[Json]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fhir_server.store.unit import Unit
+    from importers.hl7v2.issue import Issue
     from resources.codec import Json
 
 AT_ONCE = 16
@@ -38,7 +39,8 @@ async def process_hl7v2(ctx: Context, request: FhirRequest, unit: Unit) -> Resul
     if asked is None:
         raise bad_request("A message of HL7 v2 was expected in the body")
     dry = _is_dry(request)
-    messages = split(asked.raw).messages
+    batch = split(asked.raw)
+    messages = batch.messages
     if len(messages) > MOST:
         raise bad_request(f"The body has {len(messages):,} messages; at most {MOST:,} are taken at once")
     if dry:
@@ -46,7 +48,7 @@ async def process_hl7v2(ctx: Context, request: FhirRequest, unit: Unit) -> Resul
     answered = await _received(ctx, request, asked, messages)
     patients = _patients(answered)
     if asked.fhir:
-        return Result(200, _as_fhir(answered), changed=False, patients=patients)
+        return Result(200, _as_fhir(answered, batch.issues), changed=False, patients=patients)
     body = _joined(asked.raw, answered)
     return Result(200 if body else 204, body=body, changed=False, patients=patients)
 
@@ -83,13 +85,17 @@ def _joined(raw: bytes, answered: Sequence[Answered]) -> bytes:
     return b"".join(replies)
 
 
-def _as_fhir(answered: Sequence[Answered]) -> Json:
+def _as_fhir(answered: Sequence[Answered], about_batch: Sequence[Issue]) -> Json:
     if len(answered) == 1:
         fault = refusal(answered[0])
         if fault is not None:
             raise fault
         return written_bundle(answered[0])
-    return {"resourceType": "Bundle", "type": "batch-response", "entry": list(map(_entry, answered))}
+    entries = list(map(_entry, answered))
+    if about_batch:
+        outcome = FHIRError(200, told_outcome(about_batch)).outcome()
+        entries.append({"resource": outcome, "response": {"status": "200 OK"}})
+    return {"resourceType": "Bundle", "type": "batch-response", "entry": entries}
 
 
 def _entry(answered: Answered) -> Json:

@@ -192,6 +192,11 @@ class MongoFeed:
         found = await self._store.find(FEED, {"_id": row_id}, projection=_WITHOUT_RAW, limit=1)
         return row_of(found[0]) if found else None
 
+    async def named(self, beginning: str) -> list[Row]:
+        wanted = {"_id": {"$gte": beginning, "$lt": beginning + "\uffff"}}
+        found = await self._store.find(FEED, wanted, sort=[("_id", 1)], limit=2, projection=_WITHOUT_RAW)
+        return list(map(row_of, found))
+
     async def raw(self, row_id: str) -> bytes:
         found = await self._store.find(FEED, {"_id": row_id}, projection={"raw": 1}, limit=1)
         if found and "raw" in found[0]:

@@ -29,14 +29,14 @@ class Interpreter:
         self._now = now
 
     async def __call__(self, message: Message, row: Row, find: Find, attempt: int = 0) -> Meaning:
-        _check(message)
+        said = _checked(message, row)
         config = self._feeds.of(row.application, row.facility)
         conversion = await self._converted(message, config, row)
         try:
             made = await reconciled(conversion, find, attempt)
         except UnclearError as unclear:
             raise Refused("error", (*conversion.issues, unclear.issue)) from None
-        issues = tuple(made.issues)
+        issues = (*said, *made.issues)
         if any(issue.severity in {"error", "fatal"} for issue in issues):
             raise Refused("error", issues)
         found = tuple(reference for reference in made.references.values() if reference.startswith("Patient/"))
@@ -59,11 +59,18 @@ class Interpreter:
             raise Refused("rejected" if rejected else "error", (*message.issues, fault.issue)) from None
 
 
-def _check(message: Message) -> None:
-    """What no message can be answered without, and what is no message but an answer."""
+def _checked(message: Message, row: Row) -> tuple[Issue, ...]:
+    """Refuses what is no message but an answer, and over MLLP what cannot be answered by its MSH-10.
+
+    Over HTTP and in files the answer is known by the request, or nobody waits for one.
+    """
     if message.type == "ACK" or message.first("MSA") is not None:
         told = "An acknowledgment is an answer, to a message that this server has not sent"
         raise Refused("rejected", (Issue("MSH-9", told, UNSUPPORTED_MESSAGE_TYPE, "error"),))
-    if not message.control_id.strip():
+    if message.control_id.strip():
+        return ()
+    if row.peer.door == "mllp":
         told = "MSH-10 is empty; without it nobody can tell which message the answer is for"
         raise Refused("rejected", (Issue("MSH-10", told, REQUIRED_FIELD_MISSING, "error"),))
+    told = "MSH-10 is empty; the message is known by its content alone"
+    return (Issue("MSH-10", told, REQUIRED_FIELD_MISSING),)

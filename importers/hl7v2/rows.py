@@ -134,6 +134,10 @@ class FeedStore(Protocol):
 
     async def get(self, row_id: str) -> Row | None: ...
 
+    async def named(self, beginning: str) -> Sequence[Row]:
+        """The first rows whose id begins so."""
+        ...
+
     async def raw(self, row_id: str) -> bytes: ...
 
     async def still_open(self, ids: Collection[str], before: datetime | None = None) -> set[str]:

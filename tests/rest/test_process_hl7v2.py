@@ -135,17 +135,12 @@ async def test_a_batch_is_answered_by_a_batch(client: httpx.AsyncClient) -> None
     assert answer.text.startswith("BHS|")
     found = body(await client.get("Patient", params={"identifier": "109"}))
     assert found["entry"][0]["resource"]["name"][0]["family"] == "Name5"
-    told = body(await send(client, batch, Accept=FHIR))
+    told = body(await send(client, batch.replace("BTS|6", "BTS|7"), Accept=FHIR))
     validation.check(told)
     assert told["type"] == "batch-response"
-    assert [each["response"]["status"][:3] for each in told["entry"]] == [
-        "200",
-        "200",
-        "200",
-        "400",
-        "200",
-        "200",
-    ]
+    statuses = [each["response"]["status"][:3] for each in told["entry"]]
+    assert statuses == ["200", "200", "200", "400", "200", "200", "200"]
+    assert "7 messages are announced" in str(told["entry"][-1]["resource"])
 
 
 async def test_bodies_that_are_refused(client: httpx.AsyncClient) -> None:
