@@ -1,7 +1,7 @@
 """hl7apy's strict validation as a report: what is against the standard in a message that is mapped all the same.
 
 It is slow (a millisecond for each segment) and made for a feed that asks for it. Its own reading of the message loses
-segments and fails on many messages, which is why it is a report and nothing else: docs/adr/0018-own-er7-reader.md.
+segments and fails on many messages, which is why it is a report and nothing else: docs/adr/0019-own-er7-reader.md.
 """
 
 from __future__ import annotations

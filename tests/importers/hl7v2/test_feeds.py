@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -7,8 +8,9 @@ import pytest
 
 from importers.hl7v2.config import FeedConfig, Feeds
 from importers.hl7v2.convert import convert
-from importers.hl7v2.feeds import FeedsError, load
+from importers.hl7v2.feeds import _READERS, FeedsError, load
 from importers.hl7v2.read import read
+from tests.docs.markdown import blocks, section
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "docs" / "hl7v2" / "feeds.toml"
@@ -141,3 +143,14 @@ def test_a_uri_is_derived_from_the_base() -> None:
         FeedConfig(base_uri="https://x.example/v2/").derived_uri("id", "", "A/B:C")
         == "https://x.example/v2/id/-/A%2FB%3AC"
     )
+
+
+def test_the_document_tells_every_setting_and_shows_the_example() -> None:
+    document = (ROOT / "docs" / "hl7v2.md").read_text(encoding="utf-8")
+    table = section("docs/hl7v2.md", "feeds")
+    assert {
+        name for row in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", row.split("|")[1])
+    } == set(_READERS)
+    shown = [content for _, content in blocks(document)]
+    assert EXAMPLE.read_text(encoding="utf-8") in shown
+    assert (EXAMPLE.parent / "laboratory.py").read_text(encoding="utf-8") in shown
