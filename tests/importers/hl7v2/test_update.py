@@ -73,7 +73,9 @@ def test_a_mere_yes_does_not_replace_what_says_more() -> None:
 
 
 def test_a_code_that_fhir_lacks_replaces_one_that_it_has() -> None:
-    result = updated(PATIENT, told(_gender={"extension": [{"url": "http://a.example/x", "valueString": "X"}]}))
+    result = updated(
+        PATIENT, told(_gender={"extension": [{"url": "http://a.example/x", "valueString": "X"}]})
+    )
     assert "gender" not in result
     assert "_gender" in result
     assert "_gender" not in updated(result, told(gender="male"))
