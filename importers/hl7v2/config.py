@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Literal
 from urllib.parse import quote
@@ -85,9 +86,15 @@ class FeedConfig:
 
     def derived_uri(self, kind: str, *names: str) -> str:
         """A URI of one's own, the same for the same names: `urn:hl7v2:id:HOSP:MRN`."""
-        separator = "/" if "://" in self.base_uri else ":"
-        parts = (quote(name.strip(), safe="") or "-" for name in (kind, *names))
-        return self.base_uri.rstrip("/:") + separator + separator.join(parts)
+        return _derived(self.base_uri, kind, *names)
+
+
+@lru_cache(maxsize=4096)
+def _derived(base: str, *names: str) -> str:
+    separator = "/" if "://" in base else ":"
+    return (
+        base.rstrip("/:") + separator + separator.join(quote(name.strip(), safe="") or "-" for name in names)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,11 @@ class Conversion:
         return next((each for each in found if each is not None and not times.is_future(each)), None)
 
     @cached_property
+    def _urls(self) -> str:
+        """What all urls begin with: a UUID of the key, without its last twelve digits, which count the drafts."""
+        return f"urn:uuid:{uuid.uuid5(_NAMESPACE, self.key)}"[:-12]
+
+    @cached_property
     def facility(self) -> str:
         """Whose numbers and local codes they are when nobody is named: MSH-4, else MSH-3."""
         return identifiers.facility(self.message)
@@ -104,7 +109,7 @@ class Conversion:
             known = self._matched.get((kind, query))
             if known is not None:
                 return self._complete(known, resource, match, role)
-        url = f"urn:uuid:{uuid.uuid5(_NAMESPACE, f'{self.key}:{len(self.drafts)}')}"
+        url = f"{self._urls}{len(self.drafts):012x}"
         draft = Draft(resource, url, match, clear, moment or self.moment, role, same)
         self.drafts.append(draft)
         for query in match if same is None else ():

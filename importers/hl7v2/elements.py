@@ -91,16 +91,16 @@ def coded(conversion: Conversion, element: str, table: str, code: str) -> Json:
 @overridable("CWE")
 def codeable_concept(conversion: Conversion, value: Value, table: str = "") -> Json | None:
     """A CodeableConcept of a CWE, CE, CNE, CF, IS or ID; of the codes of `table` where no other system is named."""
+    size = value.size
     codings: list[Json] = []
-    for triplet in _TRIPLETS:
-        codings += codings_at(conversion, value, triplet[0], table if triplet[0] == 1 else "")
-    found: Json = {}
+    for first, _, _ in _TRIPLETS:
+        if first <= size:
+            codings += codings_at(conversion, value, first, table if first == 1 else "")
+    text = value.text(9) if size > 8 else ""
     if codings:
-        found["coding"] = codings
-    text = value.text(9) or ("" if codings else value.text(2) or value.text(5))
-    if text:
-        found["text"] = text
-    return found or None
+        return {"coding": codings, "text": text} if text else {"coding": codings}
+    text = text or value.text(2) or value.text(5)
+    return {"text": text} if text else None
 
 
 _TRIPLETS = ((1, 7, 14), (4, 8, 17), (10, 13, 20))

@@ -6,6 +6,7 @@ http://hl7.org/fhir/R4/datatypes.html#Identifier; docs/hl7v2.md, "Whose number i
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -181,6 +182,7 @@ def token(found: Json, parameter: str = "identifier") -> str:
     return f"{parameter}={_escaped(found.get('system', ''))}|{_escaped(found['value'])}"
 
 
+@lru_cache(maxsize=4096)
 def _escaped(text: str) -> str:
     for special in "\\|,$":
         if special in text:

@@ -43,18 +43,26 @@ class Delimiters(NamedTuple):
 class Value:
     """A repetition of a field, or a component as if it were one; falsy when it says nothing."""
 
-    __slots__ = ("_delimiters", "_depth", "_parts", "_place", "raw")
+    __slots__ = ("_delimiters", "_inner", "_outer", "_parts", "_place", "_segment", "raw")
 
-    def __init__(self, raw: str, delimiters: Delimiters, place: tuple[Segment, str], depth: int = 0) -> None:
+    def __init__(self, raw: str, segment: Segment, place: tuple[int, ...]) -> None:
+        """`place` is field, repetition from 1, component, subcomponent, as far as it goes."""
         self.raw = raw
-        self._delimiters = delimiters
+        self._segment = segment
         self._place = place
-        self._depth = depth
+        self._delimiters = delimiters = segment.delimiters
+        depth = len(place)
+        self._outer = (
+            delimiters.component if depth == 2 else delimiters.subcomponent if depth == 3 else ABSENT
+        )
+        self._inner = delimiters.subcomponent if depth == 2 else ABSENT
         self._parts: list[str] | None = None
 
     def __bool__(self) -> bool:
-        delimiters = self._delimiters
-        bare = self.raw.strip(delimiters.component + delimiters.subcomponent + " ")
+        raw = self.raw
+        if raw[:1].isalnum():
+            return True
+        bare = raw.strip(f"{self._delimiters.component}{self._delimiters.subcomponent} ")
         return bare not in ("", NULL)
 
     def __repr__(self) -> str:
@@ -63,29 +71,44 @@ class Value:
     @property
     def place(self) -> str:
         """Where it stands, as `Issue.place`: `PID-3[2]`."""
-        segment, inside = self._place
-        return segment.place + inside
+        field, repetition, *inside = self._place
+        number = f"[{repetition}]" if repetition > 1 else ""
+        return ".".join((f"{self._segment.place}-{field}{number}", *map(str, inside)))
 
     @property
     def is_null(self) -> bool:
         """Whether the sender deletes what is stored."""
         return self.raw == NULL
 
+    @property
+    def size(self) -> int:
+        """How many components were sent; those behind them are empty."""
+        parts = self._parts
+        if parts is None:
+            parts = self._parts = self.raw.split(self._outer)
+        return len(parts)
+
     def text(self, component: int = 1, subcomponent: int = 1) -> str:
         """Unescaped, without blanks around; empty where nothing, or `""`, is said."""
-        raw = self._component(component)
+        parts = self._parts
+        if parts is None:
+            parts = self._parts = self.raw.split(self._outer)
+        if component > len(parts):
+            return ""
+        raw = parts[component - 1]
         if not raw:
             return ""
-        delimiters = self._delimiters
-        inner = delimiters.subcomponent if self._depth == 0 else ABSENT
-        if inner in raw:
-            parts = raw.split(inner)
-            raw = parts[subcomponent - 1] if subcomponent <= len(parts) else ""
+        if self._inner in raw:
+            inside = raw.split(self._inner)
+            raw = inside[subcomponent - 1] if subcomponent <= len(inside) else ""
         elif subcomponent != 1:
             return ""
         if raw == NULL:
             return ""
-        return delimiters.unescape(raw).strip()
+        delimiters = self._delimiters
+        if delimiters.escape in raw:
+            raw = delimiters.unescape(raw)
+        return raw.strip()
 
     def formatted(self) -> str:
         """The whole value unescaped as it is, blanks kept, delimiters inside too: text of TX and FT."""
@@ -93,18 +116,8 @@ class Value:
 
     def component(self, number: int) -> Value:
         """A component whose components are its subcomponents."""
-        segment, inside = self._place
-        place = (segment, f"{inside}.{number}")
-        return Value(self._component(number), self._delimiters, place, self._depth + 1)
-
-    def _component(self, number: int) -> str:
-        parts = self._parts
-        if parts is None:
-            separator = (self._delimiters.component, self._delimiters.subcomponent, ABSENT)[
-                min(self._depth, 2)
-            ]
-            parts = self._parts = self.raw.split(separator)
-        return parts[number - 1] if number <= len(parts) else ""
+        raw = self._parts[number - 1] if number <= self.size and self._parts else ""
+        return Value(raw, self._segment, (*self._place, number))
 
 
 class Segment:
@@ -145,7 +158,8 @@ class Segment:
 
     def text(self, field: int, component: int = 1, subcomponent: int = 1, repetition: int = 0) -> str:
         """Unescaped, without blanks around; empty where nothing, or `""`, is said. Repetitions count from 0."""
-        raw = self.raw(field)
+        fields = self._fields or self.fields
+        raw = fields[field] if field < len(fields) else ""
         if not raw:
             return ""
         if self.name in HEADERS and field <= 2:
@@ -168,28 +182,28 @@ class Segment:
             return ""
         if raw == NULL:
             return ""
-        return delimiters.unescape(raw).strip()
+        if delimiters.escape in raw:
+            raw = delimiters.unescape(raw)
+        return raw.strip()
 
     def value(self, field: int) -> Value:
         """The first repetition that says something; a falsy Value if none does."""
         found = self.values(field)
         if found:
             return found[0]
-        return Value(self.raw(field) if self.is_null(field) else "", self.delimiters, (self, f"-{field}"))
+        return Value(NULL if self.is_null(field) else "", self, (field, 1))
 
     def values(self, field: int) -> list[Value]:
         """The repetitions that say something."""
-        raw = self.raw(field)
+        fields = self._fields or self.fields
+        raw = fields[field] if field < len(fields) else ""
         if not raw:
             return []
-        delimiters = self.delimiters
-        if delimiters.repetition not in raw:
-            single = Value(raw, delimiters, (self, f"-{field}"))
+        repetition = self.delimiters.repetition
+        if repetition not in raw:
+            single = Value(raw, self, (field, 1))
             return [single] if single else []
-        every = (
-            Value(each, delimiters, (self, f"-{field}[{number}]" if number > 1 else f"-{field}"))
-            for number, each in enumerate(raw.split(delimiters.repetition), 1)
-        )
+        every = (Value(each, self, (field, number)) for number, each in enumerate(raw.split(repetition), 1))
         return [each for each in every if each]
 
     def is_null(self, field: int) -> bool:
