@@ -14,6 +14,7 @@ from resources.codec import Json
 
 _FAMILY_PARTS = {"own-prefix": 2, "own-name": 3, "partner-prefix": 4, "partner-name": 5}
 """Subcomponents of FN: http://hl7.org/fhir/R4/extension-humanname-own-name.html and its kin"""
+_PLACES = (("city", 3), ("district", 9), ("state", 4), ("postalCode", 5), ("country", 6))
 _NUMBER_PARTS = {"country": 5, "area": 6, "local": 7, "extension": 8}
 """Components of XTN: http://hl7.org/fhir/R4/extension-contactpoint-area.html and its kin"""
 
@@ -32,20 +33,24 @@ def human_names(conversion: Conversion, segment: Segment, field: int) -> list[Js
 @overridable("XPN")
 def human_name(conversion: Conversion, value: Value) -> Json | None:
     """A HumanName of an XPN, or of PN in older versions."""
-    name = _name(value, given=2, suffixes=(4, 6, 14))
-    return None if name is None else name | _about(conversion, value, use=7, within=10, since=(12, 13))
+    texts = value.texts(14)
+    name = _name(value, texts, given=2, suffixes=(4, 6, 14))
+    return None if name is None else name | _about(conversion, value, texts, use=7, within=10, since=(12, 13))
 
 
 def practitioner_name(conversion: Conversion, value: Value) -> Json | None:
     """The HumanName inside of an XCN or CN, whose first component is a number."""
-    name = _name(value, given=3, suffixes=(5, 7, 21))
-    return None if name is None else name | _about(conversion, value, use=10, within=17, since=(19, 20))
+    texts = value.texts(21)
+    name = _name(value, texts, given=3, suffixes=(5, 7, 21))
+    return (
+        None if name is None else name | _about(conversion, value, texts, use=10, within=17, since=(19, 20))
+    )
 
 
-def _name(value: Value, *, given: int, suffixes: tuple[int, ...]) -> Json | None:
+def _name(value: Value, texts: list[str], *, given: int, suffixes: tuple[int, ...]) -> Json | None:
     """The parts; `given` is the component of the first given name, behind the family name."""
     name: Json = {}
-    if family := value.text(given - 1):
+    if family := texts[given - 1]:
         name["family"] = family
         parts = [
             {"url": f"{EXTENSION}humanname-{part}", "valueString": text}
@@ -54,18 +59,20 @@ def _name(value: Value, *, given: int, suffixes: tuple[int, ...]) -> Json | None
         ]
         if parts:
             name["_family"] = {"extension": parts}
-    if names := [each for each in (value.text(given), value.text(given + 1)) if each]:
+    if names := [each for each in texts[given : given + 2] if each]:
         name["given"] = names
-    if prefix := value.text(given + 3):
+    if prefix := texts[given + 3]:
         name["prefix"] = [prefix]
-    if texts := [text for suffix in suffixes if (text := value.text(suffix))]:
-        name["suffix"] = texts
+    if said := [texts[suffix] for suffix in suffixes if texts[suffix]]:
+        name["suffix"] = said
     return name or None
 
 
-def _about(conversion: Conversion, value: Value, *, use: int, within: int, since: tuple[int, int]) -> Json:
+def _about(
+    conversion: Conversion, value: Value, texts: list[str], *, use: int, within: int, since: tuple[int, int]
+) -> Json:
     """What the name is used for, and when."""
-    about = coded(conversion, "use", "0200", value.text(use))
+    about = coded(conversion, "use", "0200", texts[use])
     if (known := _validity(conversion, value, within, since)) is not None:
         about["period"] = known
     return about
@@ -73,6 +80,8 @@ def _about(conversion: Conversion, value: Value, *, use: int, within: int, since
 
 def _validity(conversion: Conversion, value: Value, within: int, since: tuple[int, int]) -> Json | None:
     """The Period of the two components for its ends, or of the one of older versions, a DR."""
+    if value.size < within:
+        return None
     if value.text(since[0]) or value.text(since[1]):
         return period(conversion, value.component(since[0]), value.component(since[1]))
     if not value.text(within) and not value.text(within, 2):
@@ -84,18 +93,19 @@ def _validity(conversion: Conversion, value: Value, within: int, since: tuple[in
 @overridable("XAD")
 def address(conversion: Conversion, value: Value) -> Json | None:
     """An Address of an XAD, or of AD in older versions."""
-    lines = (value.text(1), value.text(1, 2), value.text(1, 3), value.text(2), value.text(19))
+    texts = value.texts(19)
+    lines = (texts[1], value.text(1, 2), value.text(1, 3), texts[2], texts[19])
     found: Json = {}
     if line := [each for each in lines if each]:
         found["line"] = line
-    for name, component in (("city", 3), ("district", 9), ("state", 4), ("postalCode", 5), ("country", 6)):
-        if text := value.text(component):
+    for name, component in _PLACES:
+        if text := texts[component]:
             found[name] = text
-    if tract := value.text(10):
+    if tract := texts[10]:
         found["extension"] = [{"url": f"{EXTENSION}iso21090-ADXP-censusTract", "valueString": tract}]
     if not found:
         return None
-    kind = value.text(7)
+    kind = texts[7]
     if kind and (known := conversion.code("0190/type", kind)) is not None:
         found["type"] = known["code"]
     else:
@@ -111,8 +121,9 @@ def contact_point(conversion: Conversion, value: Value, use: str = "") -> Json |
 
     `use` holds where XTN.2 says nothing: home of PID-13, work of PID-14.
     """
-    equipment, said_use, mail = value.text(3), value.text(2), value.text(4)
-    number = value.text(12) or value.text(1) or _composed(value)
+    texts = value.texts(18)
+    equipment, said_use, mail = texts[3], texts[2], texts[4]
+    number = texts[12] or texts[1] or _composed(texts)
     system = conversion.code("0202", equipment)
     kind = "" if system is None else system["code"]
     if kind == "mobile":
@@ -126,11 +137,11 @@ def contact_point(conversion: Conversion, value: Value, use: str = "") -> Json |
         conversion.issue(value.place, told, DATA_TYPE_ERROR)
     found: Json = {"system": kind or ("email" if "@" in number else "phone"), "value": number}
     found |= _use(conversion, said_use, use)
-    if parts := _parts(value):
+    if parts := _parts(texts):
         found["extension"] = parts
-    if (rank := value.text(18)).isdecimal() and int(rank[:9]) > 0:
-        found["rank"] = int(rank[:9])
-    if value.text(13) or value.text(14):
+    if texts[18].isdecimal() and int(texts[18][:9]) > 0:
+        found["rank"] = int(texts[18][:9])
+    if texts[13] or texts[14]:
         found["period"] = period(conversion, value.component(13), value.component(14))
     return {name: content for name, content in found.items() if content is not None}
 
@@ -141,17 +152,17 @@ def _use(conversion: Conversion, said: str, otherwise: str) -> Json:
     return {"use": otherwise} if otherwise else {}
 
 
-def _parts(value: Value) -> list[Json]:
+def _parts(texts: list[str]) -> list[Json]:
     return [
-        {"url": f"{EXTENSION}contactpoint-{name}", "valueString": text}
+        {"url": f"{EXTENSION}contactpoint-{name}", "valueString": texts[component]}
         for name, component in _NUMBER_PARTS.items()
-        if (text := value.text(component))
+        if texts[component]
     ]
 
 
-def _composed(value: Value) -> str:
+def _composed(texts: list[str]) -> str:
     """A number of the parts that newer versions have: country, area, local number, extension."""
-    country, area, local, extension = (value.text(component) for component in _NUMBER_PARTS.values())
+    country, area, local, extension = (texts[component] for component in _NUMBER_PARTS.values())
     if not local:
         return ""
     parts = (f"+{country.lstrip('+')}" if country else "", area, local, f"X{extension}" if extension else "")

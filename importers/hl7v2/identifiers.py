@@ -141,7 +141,7 @@ def identifier(conversion: Conversion, value: Value, scope: str | None = None) -
 def _assigner(conversion: Conversion, value: Value) -> tuple[str, str, str]:
     """CX.4, else the jurisdiction or agency of CX.9 and CX.10; where they disagree, CX.4 and an issue."""
     named = authority(value.component(4))
-    for component in (9, 10):
+    for component in (9, 10) if value.size > 8 else ():
         other = value.text(component)
         if not other:
             continue
@@ -154,6 +154,8 @@ def _assigner(conversion: Conversion, value: Value) -> tuple[str, str, str]:
 
 
 def _period(conversion: Conversion, value: Value) -> Json:
+    if value.size < 7:
+        return {}
     zone = conversion.config.zone
     bounds = {"start": times.date_time(value.text(7), zone), "end": times.date_time(value.text(8), zone)}
     return {name: bound for name, bound in bounds.items() if bound}

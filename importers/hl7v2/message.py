@@ -110,6 +110,11 @@ class Value:
             raw = delimiters.unescape(raw)
         return raw.strip()
 
+    def texts(self, count: int) -> list[str]:
+        """The texts of so many components, by their numbers; the one at 0 is empty."""
+        number = min(self.size, count)
+        return ["", *[self.text(each) for each in range(1, number + 1)], *[""] * (count - number)]
+
     def formatted(self) -> str:
         """The whole value unescaped as it is, blanks kept, delimiters inside too: text of TX and FT."""
         return "" if self.raw == NULL else self._delimiters.unescape(self.raw)
