@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from resources.codec import Json
@@ -15,6 +15,10 @@ def patients_of(resource: Json) -> tuple[str, ...]:
     """
     if resource["resourceType"] == "Patient" and "id" in resource:
         return (f"Patient/{resource['id']}",)
-    named: list[Any] = [resource.get(name) for name in ("subject", "patient", "beneficiary")]
-    references = [each.get("reference") for each in named if isinstance(each, dict)]
-    return tuple(text for text in references if isinstance(text, str) and text.startswith("Patient/"))
+    found = []
+    for name in ("subject", "patient", "beneficiary"):
+        named = resource.get(name)
+        text = named.get("reference") if isinstance(named, dict) else None
+        if isinstance(text, str) and text.startswith("Patient/"):
+            found.append(text)
+    return tuple(found)

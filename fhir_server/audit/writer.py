@@ -104,8 +104,8 @@ def _patients(result: Result) -> dict[str, None]:
         return found
     if resource["resourceType"] == "Bundle" and resource.get("type") in {"searchset", "history"}:
         for entry in resource.get("entry", ()):
-            if "resource" in entry:
-                found.update(dict.fromkeys(patients_of(entry["resource"])))
+            for patient in patients_of(entry["resource"]) if "resource" in entry else ():
+                found[patient] = None
     else:
         found.update(dict.fromkeys(patients_of(resource)))
     return found

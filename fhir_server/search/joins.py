@@ -124,7 +124,7 @@ class _Resolution:
         local = f"{referred.target}/"
         ask = Ask(
             referred.source,
-            together([inside, {field: {"$exists": True}}], self._access(referred.source)),
+            together([inside, {field: {"$gt": ""}}], self._access(referred.source)),
             MOST_JOINED + 1,
             distinct=field,
             prefix="" if canonicals else local,

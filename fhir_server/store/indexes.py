@@ -73,10 +73,10 @@ def _wildcard(resource_type: str) -> list[IndexModel]:
 
 
 def _curated(index: Index) -> IndexModel:
-    """Events have few of the values that they could have: those without are left out."""
+    """Events have few of the values that they could have: those without, or with null, are left out."""
     options: dict[str, Any] = {}
     if index.resource_type in WITHOUT_WILDCARD:
-        options["partialFilterExpression"] = {f"s.{index.parameters[0]}": {"$exists": True}}
+        options["partialFilterExpression"] = {f"s.{index.parameters[0]}": {"$gt": ""}}
     return IndexModel(list(index.keys), name=index.name, **options)
 
 

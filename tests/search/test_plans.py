@@ -155,6 +155,7 @@ SEARCHES = [
     ("AuditEvent", "entity=Patient/p3&_sort=-date"),
     ("AuditEvent", "agent=Device/server&date=ge2020-01-02"),
     ("AuditEvent", "agent=Practitioner/7&date=gt2020-01-01T12:00:00Z"),
+    ("AuditEvent", "agent=Practitioner/7,Practitioner/8&_sort=-date"),
     ("AuditEvent", "patient=Patient/p3&date=le2020-01-01T12:00:00Z"),
 ]
 

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from capability.indexes import CURATED, WITHOUT_WILDCARD
+from fhir_server.store.documents import Document
 from fhir_server.store.faults import translated
 from fhir_server.store.indexes import DONE, HISTORY, SMALL, indexes_of
 from fhir_server.store.store import Store
@@ -36,6 +37,25 @@ async def test_events_have_their_compound_indexes_and_no_other(store: Store) -> 
     assert "AuditEvent" in WITHOUT_WILDCARD
     curated = {index.name for index in CURATED["AuditEvent"]}
     assert await names_of_indexes(store, "AuditEvent") == {"_id_", "t"} | curated
+
+
+async def test_an_event_is_in_an_index_only_with_what_it_can_be_found_by(store: Store) -> None:
+    """Each event says who it was, most of them only in words: null, which nobody asks for."""
+    some: list[Document] = [
+        {"agent": None},
+        {"agent": "Practitioner/1"},
+        {"agent": ["Device/1", "Device/2"]},
+        {},
+    ]
+    collection = store.database["AuditEvent"]
+    await collection.insert_many([{"_id": str(n), "s": values} for n, values in enumerate(some)])
+    told = await store.database.command("validate", "AuditEvent")
+    assert told["keysPerIndex"]["agent+date"] == 3
+    assert told["keysPerIndex"]["entity+date"] == 0
+    asked = {"s.agent": {"$in": ["Practitioner/1", "Device/2"]}}
+    plan = await collection.find(asked).sort([("s.date.s", -1), ("_id", -1)]).explain()
+    assert "agent+date" in str(plan["queryPlanner"]["winningPlan"])
+    assert await collection.count_documents(asked) == 2
 
 
 async def test_first_writes_of_several_servers_at_once(mongod_uri: str, database_name: str) -> None:
