@@ -33,7 +33,7 @@ def _candidates(conversion: Conversion, sch: Segment) -> list[tuple[Value, Value
     return found + services
 
 
-def adjusted(stored: Json, merged: Json, told: Json, newer: bool) -> Json:  # noqa: ARG001, FBT001  see Draft.adjust
+def adjusted(stored: Json, merged: Json, told: Json, newer: bool) -> Json:
     """An appointment whose time was never told has a status that needs none; the one that was meant is a reason."""
     status = merged.get("status")
     if status in _UNTIMED or "start" in merged:

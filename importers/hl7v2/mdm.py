@@ -39,6 +39,22 @@ _RELATION = {
     "T09": "replaces",
     "T10": "replaces",
 }
+_KINDS = {
+    "AR": "Autopsy report",
+    "CD": "Cardiodiagnostics",
+    "CN": "Consultation",
+    "DI": "Diagnostic imaging",
+    "DS": "Discharge summary",
+    "ED": "Emergency department report",
+    "HP": "History and physical examination",
+    "OP": "Operative report",
+    "PC": "Psychiatric consultation",
+    "PH": "Psychiatric history and physical examination",
+    "PN": "Procedure note",
+    "PR": "Progress note",
+    "SP": "Surgical pathology",
+    "TS": "Transfer summary",
+}
 _DOCUMENTS = frozenset({"ED", "RP"})
 
 
@@ -80,7 +96,7 @@ def document(conversion: Conversion, txa: Segment, about: Subject, related: list
         system = conversion.config.derived_uri("file", conversion.facility)
         resource.setdefault("identifier", []).append({"system": system, "value": name})
     _add_status(conversion, txa, resource)
-    if kind := datatypes.codeable_concept(conversion, txa.value(2), "0270"):
+    if kind := _kind(conversion, txa):
         resource["type"] = kind
     if about.patient is not None:
         resource["subject"] = about.patient
@@ -111,6 +127,19 @@ def document(conversion: Conversion, txa: Segment, about: Subject, related: list
     if not contents:
         draft.adjust = _content_kept
     return draft
+
+
+def _kind(conversion: Conversion, txa: Segment) -> Json | None:
+    """TXA-2; codes without a system are of table 0270, which has no map."""
+    code = txa.text(2)
+    if code in _KINDS and not txa.text(2, 3):
+        coding = {
+            "system": "http://terminology.hl7.org/CodeSystem/v2-0270",
+            "code": code,
+            "display": _KINDS[code],
+        }
+        return {"coding": [coding], **({"text": text} if (text := txa.text(2, 2)) else {})}
+    return datatypes.codeable_concept(conversion, txa.value(2))
 
 
 def _add_status(conversion: Conversion, txa: Segment, resource: Json) -> None:

@@ -25,11 +25,15 @@ _STOPPED = frozenset({"DC", "DR", "OD"})
 """Order controls that stop what has been taken already"""
 
 
-def is_medication(group: OrderGroup) -> bool:
-    return any(segment.name in _ORDERS for segment in group.others)
+def is_medication(conversion: Conversion, group: OrderGroup) -> bool:
+    """Whether a group is about medication; an ORC alone is what its message is about."""
+    if any(segment.name in _ORDERS for segment in group.others):
+        return True
+    return group.obr is None and conversion.message.type in _PHARMACY
 
 
 _ORDERS = frozenset({"RXO", "RXE", "RXG", "RXD", "RXA"})
+_PHARMACY = frozenset({"OMP", "RDE", "RGV", "RDS", "RAS"})
 
 
 def add(conversion: Conversion, groups: Sequence[OrderGroup], about: Subject) -> list[Draft]:
@@ -53,44 +57,78 @@ def first(group: OrderGroup, name: str) -> Segment | None:
 def request(
     conversion: Conversion, group: OrderGroup, about: Subject, *, alone: bool = True, role: str = "fact"
 ) -> Draft | None:
-    """The MedicationRequest of an RXO, an RXE or an RXG; None where they name no medication."""
+    """The MedicationRequest of an RXO, an RXE or an RXG, or that an RXD or RXA answers; None where nothing says which."""
     rxo, rxe, rxg = (first(group, name) for name in ("RXO", "RXE", "RXG"))
-    named = [(segment, field) for segment, field in ((rxe, 2), (rxg, 4), (rxo, 1)) if segment is not None]
-    concepts = (datatypes.codeable_concept(conversion, segment.value(field)) for segment, field in named)
-    concept = next((found for found in concepts if found is not None), None)
-    if concept is None:
-        texts = [
-            text for text in (dosage.text_of(rxo, 6), dosage.text_of(rxo, 7), dosage.text_of(rxe, 7)) if text
-        ]
-        if not named or not texts:
-            return None
-        concept = {"text": texts[0]}
-        conversion.issue(
-            named[0][0].place,
-            "No medication is named; its instructions were taken for it",
-            REQUIRED_FIELD_MISSING,
-        )
     known = service_request.numbers(conversion, group)
-    found = [number for number in (known.placer, known.filler) if number is not None]
-    resource: Json = {"resourceType": "MedicationRequest", "identifier": [*found]}
+    named = _named(group)
+    is_ordered = bool(rxo or rxe or rxg)
+    if not is_ordered and known.placer_first is None:
+        return None
+    concept = _concept(conversion, group, named)
+    if concept is None and is_ordered:
+        return None
+    resource: Json = {"resourceType": "MedicationRequest"}
+    resource["identifier"] = [number for number in (known.placer, known.filler) if number is not None]
     resource["status"] = _status(group)
     resource["intent"] = "instance-order" if rxg is not None and rxe is None and rxo is None else "order"
-    match = _found_by(conversion, known, named[-1][0].text(named[-1][1]), resource, alone=alone)
+    code = named[-1][0].text(named[-1][1]) if named else ""
+    match = _found_by(conversion, known, code, resource, alone=alone)
     if not resource["identifier"]:
         del resource["identifier"]
     resource |= about.elements()
-    resource |= medication_of(conversion, group, concept, match, rxe or rxo)
+    resource |= medication_of(conversion, group, concept or _UNNAMED, match, rxe or rxo)
     _add_order(conversion, group, about, resource)
     _add_dispense(conversion, rxo, rxe, resource)
-    notes = remarks(conversion, group.notes)
-    if rxe is not None and rxo is not None and rxo.raw(1) and rxo.raw(1) != rxe.raw(2):
-        ordered = datatypes.codeable_concept(conversion, rxo.value(1)) or {}
-        coding = ordered.get("coding", [{}])[0]
-        name = ordered.get("text") or " ".join(filter(None, (coding.get("code"), coding.get("display"))))
-        notes.append({"text": f"Ordered as: {name}"})
-    if notes:
+    if notes := [*remarks(conversion, group.notes), *_as_ordered(conversion, rxo, rxe)]:
         resource["note"] = notes
-    return conversion.add(resource, match, role=role)
+    draft = conversion.add(resource, match, role=role)
+    if concept is None:
+        draft.adjust = _medication_kept
+    return draft
+
+
+_UNNAMED: Json = {"text": "not named"}
+
+
+def _named(group: OrderGroup) -> list[tuple[Segment, int]]:
+    """Where a medication is named, what is most exact first."""
+    fields = (("RXE", 2), ("RXG", 4), ("RXO", 1))
+    found = [(segment, field) for name, field in fields if (segment := first(group, name)) is not None]
+    if found:
+        return found
+    answers = (("RXD", 2), ("RXA", 5))
+    return [(segment, field) for name, field in answers if (segment := first(group, name)) is not None]
+
+
+def _concept(conversion: Conversion, group: OrderGroup, named: Sequence[tuple[Segment, int]]) -> Json | None:
+    for segment, field in named:
+        if (concept := datatypes.codeable_concept(conversion, segment.value(field))) is not None:
+            return concept
+    sources = (("RXO", 6), ("RXO", 7), ("RXE", 7))
+    text = next((said for name, field in sources if (said := dosage.text_of(first(group, name), field))), "")
+    if not text:
+        return None
+    told = "No medication is named; its instructions were taken for it"
+    conversion.issue(named[0][0].place, told, REQUIRED_FIELD_MISSING)
+    return {"text": text}
+
+
+def _as_ordered(conversion: Conversion, rxo: Segment | None, rxe: Segment | None) -> list[Json]:
+    """What was ordered, where the pharmacy chose another product."""
+    if rxo is None or rxe is None or not rxo.raw(1) or rxo.raw(1) == rxe.raw(2):
+        return []
+    ordered = datatypes.codeable_concept(conversion, rxo.value(1)) or {}
+    coding = ordered.get("coding", [{}])[0]
+    name = ordered.get("text") or " ".join(filter(None, (coding.get("code"), coding.get("display"))))
+    return [{"text": f"Ordered as: {name}"}] if name else []
+
+
+def _medication_kept(stored: Json, merged: Json, told: Json, newer: bool) -> Json:
+    """An order that is cancelled without its medication is about the one that was ordered."""
+    kept = {name: value for name, value in stored.items() if name.startswith("medication")}
+    if not kept:
+        return merged
+    return {name: value for name, value in merged.items() if not name.startswith("medication")} | kept
 
 
 def _status(group: OrderGroup) -> str:

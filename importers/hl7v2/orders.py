@@ -31,7 +31,7 @@ def order_message(conversion: Conversion) -> None:
 def add(conversion: Conversion, about: Subject) -> list[Draft]:
     """The orders of a message, of services and of medication."""
     found = orders(conversion.message)
-    medications = [group for group in found.groups if medication_order.is_medication(group)]
+    medications = [group for group in found.groups if medication_order.is_medication(conversion, group)]
     services = [group for group in found.groups if group not in medications]
     placers = Counter(_placer(conversion, group) for group in services)
     drafts = [

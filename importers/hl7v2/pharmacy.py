@@ -174,7 +174,9 @@ def administration(
 
 _NOT_RECORDED = 999
 """What is written where nobody knows the dose"""
-_UNKNOWN_DOSE: Json = {"extension": [{"url": f"{datatypes.EXTENSION}data-absent-reason", "valueCode": "unknown"}]}
+_UNKNOWN_DOSE: Json = {
+    "extension": [{"url": f"{datatypes.EXTENSION}data-absent-reason", "valueCode": "unknown"}]
+}
 
 
 def _status(rxa: Segment) -> str:

@@ -236,7 +236,8 @@ def _add_control(conversion: Conversion, orc: Segment, resource: Json) -> None:
             url = f"{datatypes.EXTENSION}request-statusReason"
             extensions.append({"url": url, "valueCodeableConcept": reason})
         else:
-            resource["reasonCode"] = [*resource.get("reasonCode", ()), reason]
+            known = resource.get("reasonCode", [])
+            resource["reasonCode"] = known if reason in known else [*known, reason]
     if orc.raw(14) and (phone := datatypes.contact_point(conversion, orc.value(14))):
         url = f"{datatypes.EXTENSION}servicerequest-order-callback-phone-number"
         extensions.append({"url": url, "valueContactPoint": phone})

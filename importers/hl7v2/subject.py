@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from importers.hl7v2 import encounter, patient
+from importers.hl7v2 import encounter, identifiers, patient
 from importers.hl7v2.allergy import allergies
 from importers.hl7v2.condition import diagnoses
 from importers.hl7v2.conversion import Conversion, Draft
@@ -49,6 +49,8 @@ def subject(conversion: Conversion, role: str = "reference") -> Subject:
         return Subject()
     person = patient.patient(conversion, role)
     visit = encounter.encounter(conversion, person, role)
+    if visit is not None and role == "reference":
+        visit.match += _numbered_by_receiver(conversion)
     if message.first("NK1"):
         next_of_kin(conversion, person)
     if message.first("GT1"):
@@ -64,3 +66,14 @@ def subject(conversion: Conversion, role: str = "reference") -> Subject:
         insurance = [conversion.reference(coverage) for coverage in coverages(conversion, person)]
     reference = conversion.reference(visit) if visit is not None else None
     return Subject(conversion.reference(person), reference, person, visit, tuple(insurance))
+
+
+def _numbered_by_receiver(conversion: Conversion) -> tuple[str, ...]:
+    """Searches for a visit whose number names no authority: who gets the message may have given it."""
+    message = conversion.message
+    pv1, scope = message.first("PV1"), message.receiving_facility or message.receiving_application
+    value = pv1.value(19) if pv1 is not None and pv1.raw(19) else None
+    if value is None or not scope or any(identifiers.authority(value.component(4))) or not value.text(1):
+        return ()
+    system = identifiers.system(conversion, ("", "", ""), "VN", scope)
+    return (identifiers.token({"system": system, "value": value.text(1)}),)

@@ -26,6 +26,15 @@ def _folders() -> list[Path]:
     return sorted(path.parent for path in CASES.glob("*/input.hl7"))
 
 
+def _named(folder: Path) -> Json:
+    """With short names in place of the urls of drafts."""
+    converted = _converted(folder)
+    text = codec.encode(converted).decode()
+    for number, draft in enumerate(converted["drafts"], 1):
+        text = text.replace(draft["url"].removeprefix("urn:uuid:"), f"draft-{number}")
+    return codec.decode(text.encode())
+
+
 def _converted(folder: Path) -> Json:
     text = (folder / "input.hl7").read_bytes().decode("utf-8")
     conversion = convert(er7.parse(text), _CONFIG, "case")
@@ -55,8 +64,7 @@ def _created(draft: Draft) -> Json:
 
 @pytest.mark.parametrize("folder", _folders(), ids=lambda folder: folder.name)
 def test_becomes_what_is_expected(folder: Path) -> None:
-    found = codec.decode_any(codec.encode(_converted(folder)))
-    assert found == codec.decode_any((folder / "expected.json").read_bytes())
+    assert _named(folder) == codec.decode_any((folder / "expected.json").read_bytes())
 
 
 @pytest.mark.parametrize("folder", _folders(), ids=lambda folder: folder.name)
@@ -69,7 +77,7 @@ def test_is_valid_r4(folder: Path) -> None:
 def _write(names: list[str]) -> None:
     for folder in _folders():
         if not names or folder.name in names:
-            (folder / "expected.json").write_bytes(codec.encode_pretty(_converted(folder)) + b"\n")
+            (folder / "expected.json").write_bytes(codec.encode_pretty(_named(folder)) + b"\n")
 
 
 if __name__ == "__main__":
