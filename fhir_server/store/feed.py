@@ -82,8 +82,7 @@ class MongoFeed:
     async def _arrive_batch(self, items: Sequence[tuple[Row, bytes]]) -> Sequence[Arrived | BaseException]:
         with faults():
             await self._ready()
-            if time.monotonic() - self._heard.at > SILENCE / 2:
-                await self.beat()
+            await self._be_heard()
             rows = [row for row, _ in items]
             present, reused = await asyncio.gather(self._present(rows), self._reused(rows))
             new: list[InsertOne[Document]] = []
@@ -169,7 +168,7 @@ class MongoFeed:
     # Coming to an end
 
     async def reopen(self, row: Row) -> bool:
-        await self.beat()
+        await self._be_heard()
         opened = {"open": True, "holder": self.holder, "keys": list(row.keys), "replays": row.replays}
         closed = {"_id": row.id, "open": {"$ne": True}, "replays": row.replays - 1}
         with faults():
@@ -266,11 +265,17 @@ class MongoFeed:
         found = await self._store.find(FEED, only, limit=1, projection=_WITHOUT_RAW)
         return await self._taken(found[0]) if found else None
 
+    async def _be_heard(self) -> None:
+        """Before it holds anything: others would take it from who was never heard of."""
+        if time.monotonic() - self._heard.at > SILENCE / 2:
+            await self.beat()
+
     async def _alive(self) -> list[str]:
         heard = {"$expr": {"$gt": ["$beat", {"$subtract": ["$$NOW", round(SILENCE * 1000)]}]}}
         return [each["_id"] for each in await self._store.find(FEED_SERVERS, heard)]
 
     async def _taken(self, found: Document) -> Row | None:
+        await self._be_heard()
         same = {"_id": found["_id"], "open": True, "holder": found["holder"]}
         with faults():
             done = await self._collection().update_one(same, {"$set": {"holder": self.holder}})
