@@ -22,6 +22,7 @@ from importers.hl7v2.meaning import Interpreter
 from importers.hl7v2.process import Process, sender_of
 from importers.hl7v2.reading import Reader
 from importers.hl7v2.rows import Answered, Peer, Row
+from importers.mllp.blocks import received
 from importers.mllp.receive import Broken, Connection, Receive
 
 if TYPE_CHECKING:
@@ -106,6 +107,10 @@ def receiver(feed: Feed) -> Receive:
         peer = Peer("mllp", connection.address, identity=connection.certificate)
         if broken is not None:
             return list((await feed.keep(raw, peer, _BROKEN[broken])).answers)
-        return list((await feed.receive(raw, peer)).answers)
+
+        async def one(message: bytes) -> list[bytes]:
+            return list((await feed.receive(message, peer)).answers)
+
+        return await received(raw, one)
 
     return receive

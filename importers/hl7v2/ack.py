@@ -92,7 +92,7 @@ def answers(
     if header.answers:
         return []
     chosen = answering or Answering()
-    accept, application = header.raw(15).strip().upper(), header.raw(16).strip().upper()
+    accept, application = header.msh(15).strip().upper(), header.msh(16).strip().upper()
     if chosen.mode == "original" or (chosen.mode == "sender" and not accept and not application):
         return [_message(header, code, issues, chosen, enhanced=False)]
     if not accept and not application:
@@ -151,13 +151,13 @@ def _message(
 def _msh(header: Header, version: tuple[int, ...], answering: Answering, *, enhanced: bool) -> str:
     """MSH of the answer: the sides change places, and what is said of encoding and version stays."""
     kind = ["ACK"]
-    event = header.component(9, 2)
+    event = header.component(9, 2) if header.segment == "MSH" else ""
     if event and version >= (2, 2):
         kind += [event, "ACK"] if version >= (2, 5) else [event]
     fields = [
         "MSH", header.declared, *_sides(header), _stamp(answering.now()), "", header.component_separator.join(kind),
-        answering.control_id(), header.raw(11) or "P", header.raw(12) or answering.default_version, "", "",
-        "NE" if enhanced else "", "NE" if enhanced else "", "", header.raw(18),
+        answering.control_id(), header.msh(11) or "P", header.msh(12) or answering.default_version, "", "",
+        "NE" if enhanced else "", "NE" if enhanced else "", "", header.msh(18),
     ]  # fmt: skip
     return _line(header, fields)
 
@@ -257,6 +257,6 @@ def _escape(header: Header, text: str) -> str:
 
 def _version(header: Header, answering: Answering) -> tuple[int, ...]:
     """MSH-12 as numbers; `2.3.z` is 2.3, and what is no version counts as the default."""
-    written = header.component(12, 1) or answering.default_version
+    written = header.msh(12).strip() or answering.default_version
     numbers = re.match(r"(\d+)\.(\d+)", written) or re.match(r"(\d+)\.(\d+)", answering.default_version)
     return tuple(int(each) for each in numbers.groups()) if numbers else (2, 5)

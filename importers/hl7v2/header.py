@@ -47,6 +47,10 @@ class Header:
         """The field as it was sent, empty where there is none."""
         return self.fields[field] if field < len(self.fields) else ""
 
+    def msh(self, field: int) -> str:
+        """The same of an MSH; BHS and FHS say other things there."""
+        return self.raw(field) if self.segment == "MSH" else ""
+
     def component(self, field: int, number: int) -> str:
         parts = self.raw(field).split(self.component_separator)
         return parts[number - 1].strip() if number <= len(parts) else ""
