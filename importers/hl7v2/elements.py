@@ -20,7 +20,6 @@ from resources.codec import Json
 EXTENSION = "http://hl7.org/fhir/StructureDefinition/"
 V2_TABLE = "http://terminology.hl7.org/CodeSystem/v2-"
 
-_CURRENCY = re.compile(r"[A-Z]{3}")
 _PRECISIONS = {"Y": 4, "L": 6, "D": 8}
 _NUMBER = re.compile(r"([+-]?)0*(\d*)(?:\.(\d*))?", re.ASCII)
 
@@ -47,11 +46,6 @@ def instant(conversion: Conversion, value: Value) -> str | None:
     return _told(conversion, value, times.instant(value.text(), conversion.config.zone), "date and time")
 
 
-def time(conversion: Conversion, value: Value) -> str | None:
-    """A time of a TM."""
-    return _told(conversion, value, times.time(value.text()), "time")
-
-
 def _told(conversion: Conversion, value: Value, found: str | None, expected: str) -> str | None:
     if found is None and value.text():
         conversion.issue(
@@ -60,11 +54,8 @@ def _told(conversion: Conversion, value: Value, found: str | None, expected: str
     return found
 
 
-def dated(conversion: Conversion, element: str, value: Value) -> Json:
-    """`{element: dateTime}`; what is no date stays as text in an extension of the element."""
-    found = date_time(conversion, value)
-    if found is not None:
-        return {element: found}
+def as_text(element: str, value: Value) -> Json:
+    """What was sent for a date and is none, as text in an extension of the element: `{"_birthDate": …}`."""
     text = value.text()
     kept = {"url": f"{EXTENSION}originalText", "valueString": text}
     return {f"_{element}": {"extension": [kept]}} if text else {}
@@ -73,6 +64,9 @@ def dated(conversion: Conversion, element: str, value: Value) -> Json:
 def period(conversion: Conversion, start: Value, end: Value) -> Json | None:
     """A Period of two TS, or of the components of a DR; None if both are empty."""
     found = {"start": date_time(conversion, start), "end": date_time(conversion, end)}
+    if times.is_backwards(found["start"], found["end"]):
+        conversion.issue(end.place, "The end lies before the beginning; it was left out", DATA_TYPE_ERROR)
+        del found["end"]
     return {name: bound for name, bound in found.items() if bound} or None
 
 
@@ -149,29 +143,6 @@ def decimal(text: str) -> Decimal | None:
         return None
     spelled = (whole or "0") + (f".{fraction}" if fraction else "")
     return codec.number(f"-{spelled}" if sign == "-" else spelled)
-
-
-def quantity(conversion: Conversion, value: Value) -> Json | None:
-    """A Quantity of a CQ, whose units are a component; None, and an issue, where it has no number."""
-    number = _number(conversion, value)
-    return None if number is None else {"value": number, **unit(conversion, value.component(2))}
-
-
-def money(conversion: Conversion, value: Value) -> Json | None:
-    """Money of an MO or a CP; None, and an issue, where it has no number."""
-    number = _number(conversion, value)
-    if number is None:
-        return None
-    currency = (value.text(1, 2) or value.text(2)).upper()
-    return {"value": number, "currency": currency} if _CURRENCY.fullmatch(currency) else {"value": number}
-
-
-def _number(conversion: Conversion, value: Value) -> Decimal | None:
-    text = value.text()
-    number = decimal(text)
-    if number is None and text:
-        conversion.issue(value.place, "This is no number", DATA_TYPE_ERROR)
-    return number
 
 
 def unit(conversion: Conversion, units: Value) -> Json:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from importers.hl7v2 import times
 from importers.hl7v2.er7 import Message, Value
+from importers.hl7v2.issue import DATA_TYPE_ERROR
 from importers.hl7v2.override import overridable
 from importers.hl7v2.tables import codes
 from resources.codec import Json
@@ -158,6 +159,11 @@ def _period(conversion: Conversion, value: Value) -> Json:
         return {}
     zone = conversion.config.zone
     bounds = {"start": times.date_time(value.text(7), zone), "end": times.date_time(value.text(8), zone)}
+    if times.is_backwards(bounds["start"], bounds["end"]):
+        conversion.issue(
+            value.place, "It is valid until a day before it begins; the end was left out", DATA_TYPE_ERROR
+        )
+        del bounds["end"]
     return {name: bound for name, bound in bounds.items() if bound}
 
 

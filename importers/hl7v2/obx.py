@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from importers.hl7v2 import actors, datatypes, identifiers, obx_value, result_status
 from importers.hl7v2.conversion import Conversion, Draft
-from importers.hl7v2.er7 import Segment
+from importers.hl7v2.er7 import Segment, Value
 from importers.hl7v2.issue import REQUIRED_FIELD_MISSING, TABLE_VALUE_NOT_FOUND
 from importers.hl7v2.notes import remarks
 from importers.hl7v2.order_group import Result
@@ -163,8 +163,8 @@ def _add_value(conversion: Conversion, lines: Sequence[Result], resource: Json) 
 def _add_judgement(conversion: Conversion, obx: Segment, resource: Json) -> None:
     """Flags and reference range."""
     if obx.raw(8):
-        flags = [_flag(conversion, value.text(), obx, number) for number, value in enumerate(obx.values(8))]
-        if flags:
+        told = (_flag(conversion, value) for value in obx.values(8))
+        if flags := [flag for flag in told if flag is not None]:
             resource["interpretation"] = flags
     if text := obx.text(7):
         unit: Json = {}
@@ -174,12 +174,21 @@ def _add_judgement(conversion: Conversion, obx: Segment, resource: Json) -> None
         resource["referenceRange"] = [reference_range(text, unit)]
 
 
-def _flag(conversion: Conversion, code: str, obx: Segment, number: int) -> Json:
-    known = conversion.code("0078", code)
+def _add_effective(conversion: Conversion, obx: Segment, resource: Json) -> None:
+    """Of OBX-14, else as its panel has it; what is no date is kept as text."""
+    effective = datatypes.date_time(conversion, obx.value(14))
+    if effective:
+        resource.pop("effectivePeriod", None)
+        resource["effectiveDateTime"] = effective
+    elif "effectivePeriod" not in resource and "effectiveDateTime" not in resource:
+        resource |= datatypes.as_text("effectiveDateTime", obx.value(14))
+
+
+def _flag(conversion: Conversion, value: Value) -> Json | None:
+    known = conversion.code("0078", value.text())
     if known is not None:
         return {"coding": [dict(known)]}
-    found = datatypes.codeable_concept(conversion, obx.values(8)[number])
-    return found or {"text": code}
+    return datatypes.codeable_concept(conversion, value)
 
 
 def _sub_id(text: str, obx: Segment) -> Json:
@@ -196,9 +205,8 @@ def _sub_id(text: str, obx: Segment) -> Json:
 
 def _add_origin(conversion: Conversion, obx: Segment, resource: Json, panel: Panel) -> None:
     """When, by whom, with what and where it was observed: OBX-10 and OBX-14 to OBX-25."""
-    if obx.raw(14) and (effective := datatypes.date_time(conversion, obx.value(14))):
-        resource.pop("effectivePeriod", None)
-        resource["effectiveDateTime"] = effective
+    if obx.raw(14):
+        _add_effective(conversion, obx, resource)
     performers = [
         found for value in obx.values(16) if (found := observer(conversion, value.raw, obx, 16)) is not None
     ]

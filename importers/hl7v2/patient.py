@@ -16,12 +16,14 @@ from importers.hl7v2.conversion import Conversion, ConversionError, Draft
 from importers.hl7v2.datatypes import (
     EXTENSION,
     address,
+    as_text,
     codeable_concept,
     coded,
     contact_point,
     date,
     date_time,
     human_name,
+    human_names,
     identifier,
 )
 from importers.hl7v2.er7 import Segment, Value
@@ -169,7 +171,7 @@ def is_strong(conversion: Conversion, value: Value) -> bool:
 
 
 def _add_names(conversion: Conversion, pid: Segment, resource: Json) -> None:
-    names = [name for value in pid.values(5) if (name := human_name(conversion, value))]
+    names = human_names(conversion, pid, 5)
     for value in pid.values(9):
         alias = human_name(conversion, value)
         if alias is not None:
@@ -203,6 +205,7 @@ def _add_birth(conversion: Conversion, pid: Segment, resource: Json) -> None:
     value = pid.value(7)
     born = date(conversion, value)
     if born is None:
+        resource |= as_text("birthDate", value)
         return
     if not _plausible(born):
         told = f"A date of birth lies between {_OLDEST} years ago and today; this one was left out"

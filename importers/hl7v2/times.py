@@ -124,3 +124,8 @@ def _offset_at(local: dt.datetime) -> str:
 def is_future(moment: str) -> bool:
     """Whether a dateTime lies more than a day ahead: clocks and time zones of senders may be wrong by less."""
     return date_interval(moment).start > dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
+
+
+def is_backwards(start: str | None, end: str | None) -> bool:
+    """Whether a dateTime ends before another begins, so that they are no Period."""
+    return bool(start and end and date_interval(end).end <= date_interval(start).start)

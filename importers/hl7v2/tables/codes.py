@@ -34,10 +34,6 @@ def lookup(table: str, code: str) -> Coding | None:
     return codes.get(code) or codes.get(code.upper()) or codes.get(code.lower())
 
 
-def has_table(table: str) -> bool:
-    return table in _tables()
-
-
 SYSTEMS: Mapping[str, str] = {
     "LN": "http://loinc.org",
     "LOINC": "http://loinc.org",

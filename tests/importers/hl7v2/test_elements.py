@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from importers.hl7v2 import elements
 from importers.hl7v2.config import FeedConfig
+from importers.hl7v2.convert import convert
 from importers.hl7v2.er7 import Value
 from importers.hl7v2.issue import DATA_TYPE_ERROR
 from resources import codec
 from resources.codec import Json
-from tests.importers.hl7v2.making import conversion, faults, field
+from tests.importers.hl7v2.making import HEADER, conversion, faults, field
 
 LOCAL = "urn:hl7v2:code:HOSP:"
 
@@ -44,10 +45,9 @@ def test_what_is_no_date_is_told_with_its_place_and_without_its_content() -> Non
     assert elements.date_time(made, field("tomorrow")) is None
     assert elements.date(made, field("20230229")) is None
     assert elements.instant(made, field("2023")) is None
-    assert elements.time(made, field("noon")) is None
     assert [(issue.place, issue.code, issue.severity) for issue in made.issues] == [
         ("ZXX-1", DATA_TYPE_ERROR, "warning")
-    ] * 4
+    ] * 3
     assert not any("tomorrow" in issue.text for issue in made.issues)
 
 
@@ -55,16 +55,14 @@ def test_what_is_empty_or_deleted_is_no_wrong_date() -> None:
     made = conversion()
     for text in ("", '""', "^D"):
         assert elements.date_time(made, field(text)) is None
-        assert elements.dated(made, "onset", field(text)) == {}
     assert made.issues == []
 
 
 def test_what_is_no_date_can_stay_as_text() -> None:
-    made = conversion()
-    assert elements.dated(made, "birthDate", field("1970")) == {"birthDate": "1970"}
-    kept = elements.dated(made, "birthDate", field("about 1970"))
+    kept = elements.as_text("birthDate", field("about 1970"))
     assert kept["_birthDate"]["extension"][0]["valueString"] == "about 1970"
     assert faults({"resourceType": "Patient", **kept}) == []
+    assert elements.as_text("birthDate", field('""')) == {}
 
 
 def test_a_period_has_the_ends_that_are_said() -> None:
@@ -233,24 +231,6 @@ def test_units(text: str, expected: Json) -> None:
     assert elements.unit(conversion(), field(text)) == expected
 
 
-def test_quantities_and_money() -> None:
-    made = conversion()
-    assert elements.quantity(made, field("5.0^mg&milligrams&UCUM")) == {
-        "value": Decimal("5.0"),
-        "unit": "milligrams",
-        "system": "http://unitsofmeasure.org",
-        "code": "mg",
-    }
-    assert elements.money(made, field("12.50^USD")) == {"value": Decimal("12.50"), "currency": "USD"}
-    assert elements.money(made, field("12.50&EUR^UP")) == {"value": Decimal("12.50"), "currency": "EUR"}
-    assert elements.money(made, field("12.50")) == {"value": Decimal("12.50")}
-    assert elements.money(made, field("")) is None
-    assert made.issues == []
-    assert elements.money(made, field("free")) is None
-    assert elements.quantity(made, field("some^mg")) is None
-    assert [issue.code for issue in made.issues] == [DATA_TYPE_ERROR] * 2
-
-
 @pytest.mark.parametrize(
     ("table", "code", "expected"),
     [
@@ -288,3 +268,21 @@ def test_whatever_is_sent_is_a_valid_concept(text: str) -> None:
     value: Value = made.message.segments[1].value(1)
     found = elements.codeable_concept(made, value, "0002")
     assert found is None or faults({"resourceType": "Basic", "code": found}) == []
+
+
+def test_a_date_that_is_none_stays_where_it_was_meant_to_be() -> None:
+    lines = (
+        "PID|1||7^^^HOSP^MR||Doe^John||19801399",
+        "OBR|1|||1^x^L",
+        "OBX|1|ST|2^y^L||z||||||F|||yesterday",
+    )
+    header = HEADER.replace("ADT^A01", "ORU^R01")
+    made = convert(conversion(*lines, header=header).message, FeedConfig())
+    found = {draft.resource["resourceType"]: draft.resource for draft in made.drafts}
+    for kind, element, text in (
+        ("Patient", "birthDate", "19801399"),
+        ("Observation", "effectiveDateTime", "yesterday"),
+    ):
+        assert element not in found[kind]
+        assert found[kind][f"_{element}"]["extension"][0]["valueString"] == text
+    assert [issue.place for issue in made.issues if issue.code == DATA_TYPE_ERROR] == ["PID-7", "OBX-14"]
