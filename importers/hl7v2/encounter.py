@@ -18,6 +18,7 @@ from importers.hl7v2.er7 import Segment, Value
 from importers.hl7v2.issue import DATA_TYPE_ERROR
 from importers.hl7v2.override import overridable
 from importers.hl7v2.roles import RESTRICTED
+from importers.hl7v2.times import is_backwards
 from importers.hl7v2.visit import OPEN, Visit, adjusted, since, status_of
 from resources.codec import Json
 from resources.datatypes import date_interval
@@ -176,7 +177,7 @@ def _add_class_and_status(conversion: Conversion, pv1: Segment, resource: Json, 
 def _add_period(conversion: Conversion, pv1: Segment, resource: Json, visit: Visit) -> None:
     start = date_time(conversion, pv1.value(44)) if pv1.raw(44) else None
     end = date_time(conversion, pv1.value(45)) if pv1.raw(45) and visit.event != "A13" else None
-    if start and end and date_interval(end).end <= date_interval(start).start:
+    if is_backwards(start, end):
         told = "The end of the visit (PV1-45) lies before its beginning (PV1-44); it was left out"
         conversion.issue(pv1.place + "-45", told, DATA_TYPE_ERROR)
         end = None

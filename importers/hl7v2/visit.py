@@ -9,6 +9,7 @@ import datetime as dt
 from dataclasses import dataclass, field
 from typing import Any
 
+from importers.hl7v2.times import is_backwards
 from importers.hl7v2.update import moment as stored_moment
 from resources.codec import Json
 from resources.datatypes import date_interval
@@ -210,5 +211,5 @@ def _mend_period(encounter: Json) -> None:
     """An end before the beginning, made of two messages, is no end."""
     period = encounter.get("period", {})
     start, end = period.get("start"), period.get("end")
-    if start and end and date_interval(end).end <= date_interval(start).start:
+    if is_backwards(start, end):
         encounter["period"] = {"start": start}
