@@ -27,6 +27,9 @@ http://hl7.org/fhir/R4/search.html#ptypes
 WITHOUT_EXPRESSION = frozenset({"_content", "_text"})
 """Parameters that R4 has no expression for, and that are searched by all the same."""
 
+NOT_SEARCHED = frozenset({("SearchParameter", "_content")})
+"""Those of R4 are not read for it, so that an answer would have only a part."""
+
 CLAIMED_OF_TYPES = (
     "read",
     "vread",
@@ -138,7 +141,10 @@ class Capability:
 
     @cached_property
     def _parameters(self) -> Mapping[str, tuple[SearchParameter, ...]]:
-        return {name: _searchable(self.parameters(name)) for name in self.types}
+        return {
+            name: tuple(p for p in _searchable(self.parameters(name)) if (name, p.code) not in NOT_SEARCHED)
+            for name in self.types
+        }
 
     @cached_property
     def _custom(self) -> Mapping[str, tuple[SearchParameter, ...]]:

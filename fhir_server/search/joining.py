@@ -5,7 +5,7 @@ http://hl7.org/fhir/R4/search.html#chaining, http://hl7.org/fhir/R4/search_filte
 
 from __future__ import annotations
 
-from capability.table import Capability
+from capability.table import NOT_SEARCHED, Capability
 from fhir_server.search import chain, content_syntax
 from fhir_server.search import filter as filters
 from fhir_server.search.clause import CONTENT, LIST, Clause, clause_of, parameter_of
@@ -23,6 +23,9 @@ def join(table: Capability, resource_type: str, name: str, value: str) -> chain.
     if name == LIST:
         return chain.Join(name, value, _in_list(table, resource_type, value))
     if name == CONTENT:
+        if (resource_type, name) in NOT_SEARCHED:
+            text = f"Parameter '{name}': of {resource_type} not all are read, for many are part of the server"
+            raise outcome.not_supported(text)
         return chain.Join(name, value, content_syntax.parse(value))
     if name == filters.NAME:
         return chain.Join(name, value, filters.parse(value, _test_of(table, resource_type)))

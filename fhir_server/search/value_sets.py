@@ -109,9 +109,10 @@ class _Stored:
         wanted: list[Condition] = [{"s.url": {"$in": sorted({each.url for each in named})}}]
         if ids := sorted({each.logical_id for each in named if each.logical_id is not None}):
             wanted.append({"_id": {"$in": ids}})
-        complete: Condition = {"r.content": "complete"} if kind == "CodeSystem" else {}
-        filter_ = together([{"$or": wanted}, complete], self._access(kind))
-        return Ask(kind, filter_, MOST + 1, projection)
+        conditions: list[Condition] = [{"$or": wanted}]
+        if kind == "CodeSystem":
+            conditions.append({"r.content": "complete"})
+        return Ask(kind, together(conditions, self._access(kind)), MOST + 1, projection)
 
     def _named(self, kind: str, canonical: str) -> _Named:
         url, version = parse_canonical(canonical)

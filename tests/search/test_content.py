@@ -105,6 +105,11 @@ def test_more_than_can_be_read_is_refused(
     assert (refused.value.status, refused.value.issues[0].code) == (413, "too-costly")
 
 
+def test_search_parameters_are_partly_built_in() -> None:
+    with pytest.raises(FHIRError, match="'_content': of SearchParameter not all are read"):
+        parse("SearchParameter", [("_content", "arm")])
+
+
 @pytest.mark.parametrize(
     ("name", "value", "why"),
     [
