@@ -29,7 +29,7 @@ from fhir_server.store.documents import Document
 from fhir_server.store.faults import DUPLICATE_KEY, faults
 from fhir_server.store.feed_documents import changes, document_of, row_of
 from fhir_server.store.indexes import FEED, FEED_CHUNKS, FEED_SERVERS
-from importers.hl7v2.rows import Arrived, Row, Wanted, sequence_id
+from importers.hl7v2.rows import UNREADABLE, Arrived, Row, Wanted, sequence_id
 
 if TYPE_CHECKING:
     from fhir_server.store.store import Store
@@ -40,6 +40,8 @@ CHUNK = 4 * 1024 * 1024
 SILENCE = 6.0
 """Seconds after which a process that was not heard of counts as gone; it is heard of every second"""
 ORPHANS = 100
+MOST_UNREADABLE, TRIMMED_EVERY = 5000, 64
+"""Rows of what is no message that are kept, and after how many more the oldest are deleted"""
 AT_ONCE = 64
 _WITHOUT_RAW = {"raw": 0}
 
@@ -59,6 +61,7 @@ class MongoFeed:
         self._retention = retention
         self.holder = f"{socket.gethostname()} {os.getpid()} {secrets.token_hex(4)}"
         self._heard = _Unheard()
+        self._unreadable = 0
         self._arrivals = Coalescer[tuple[Row, bytes], Arrived](self._arrive_batch, most=AT_ONCE)
         self._ends = Coalescer[Row, None](self._finish_batch, most=AT_ONCE, lanes=2)
 
@@ -151,6 +154,18 @@ class MongoFeed:
             if raw is not None:
                 document["raw"] = Binary(raw)
             await self._collection().replace_one({"_id": row.id}, document, upsert=True)
+            if UNREADABLE in row.flags:
+                if self._unreadable % TRIMMED_EVERY == 0:
+                    await self._trim()
+                self._unreadable += 1
+
+    async def _trim(self) -> None:
+        """Who sends garbage without end does not fill the disk."""
+        garbage = {"status": "rejected", "flags": UNREADABLE}
+        old = self._collection().find(garbage, {"_id": 1}, sort=[("t", DESCENDING)], skip=MOST_UNREADABLE)
+        ids = [each["_id"] for each in await old.to_list()]
+        if ids:
+            await self._collection().delete_many({"_id": {"$in": ids}})
 
     async def put(self, row_id: str, raw: bytes) -> None:
         if len(raw) <= INLINE:

@@ -24,7 +24,7 @@ from importers.hl7v2.issue import INTERNAL_ERROR, Issue
 from importers.hl7v2.order import Order, Turn
 from importers.hl7v2.process import Meaning, Process, Refused
 from importers.hl7v2.reading import MOST_UNREADABLE, Read, Reader
-from importers.hl7v2.rows import OPEN, Answered, FeedStore, Peer, Row
+from importers.hl7v2.rows import OPEN, REUSED, UNREADABLE, Answered, FeedStore, Peer, Row
 from importers.submit import Find
 from resources.outcome import FHIRError, unavailable
 
@@ -36,8 +36,6 @@ PAUSE = 1.0
 """Seconds between two looks for what others left behind"""
 LARGE = 4 * 1024 * 1024
 """Bytes from which on a message is kept before its place in line is taken"""
-REUSED = "control-id-reused"
-UNREADABLE = "unreadable"
 
 Told = Callable[[Row], Awaitable[None]]
 """Leaves the AuditEvent of a message: an access like any other, whatever came of it"""

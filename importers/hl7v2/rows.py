@@ -23,6 +23,11 @@ OPEN: frozenset[Status] = frozenset({"received", "retrying"})
 DEAD: frozenset[Status] = frozenset({"error", "rejected"})
 STATUSES: tuple[Status, ...] = ("received", "retrying", "processed", "duplicate", "error", "rejected")
 
+REUSED = "control-id-reused"
+"""Flag of a message whose MSH-10 its sender has used for another one"""
+UNREADABLE = "unreadable"
+"""Flag of what is no message, or not all of one"""
+
 Door = Literal["mllp", "http", "file"]
 
 

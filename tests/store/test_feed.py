@@ -179,5 +179,18 @@ async def test_a_row_that_is_replayed_is_put_in_work_once(store: Store) -> None:
     assert await feed.still_open(["i1"]) == {"i1"}
 
 
+async def test_garbage_without_end_is_kept_in_part(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feeds, "MOST_UNREADABLE", 5)
+    monkeypatch.setattr(feeds, "TRIMMED_EVERY", 2)
+    feed = MongoFeed(store)
+    for number in range(11):
+        await feed.note(
+            row(f"j{number}", minutes=number, status="rejected", flags=("unreadable",)), b"garbage"
+        )
+    await feed.note(row("k", status="rejected"))
+    kept = [each.id for each in await feed.page(Wanted())]
+    assert kept == ["j10", "j9", "j8", "j7", "j6", "k"]
+
+
 def test_a_chunk_is_smaller_than_a_document() -> None:
     assert feeds.CHUNK < feeds.INLINE < 16 * 1024 * 1024
