@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from resources import codec, reference_rules, registry
+from resources.inside import inside
 from resources.outcome import Issue
 from resources.trail import Trail, path_of
 
@@ -48,8 +50,9 @@ def faults(resource: Json) -> list[Issue]:
     return issues
 
 
-def wrong_types(resource: Json) -> list[Issue]:
-    """References such as `#a` to a contained resource of a type that their element does not allow.
+def wrong_types(resource: Json, *, extensions: bool = True) -> list[Issue]:
+    """References such as `#a` to a contained resource of a type that their element does not allow. Without `extensions`
+    anywhere inside, fewer places have to be looked at.
 
     http://hl7.org/fhir/R4/references.html#contained
     """
@@ -59,35 +62,54 @@ def wrong_types(resource: Json) -> list[Issue]:
     for child in children:
         if isinstance(child, dict) and isinstance(child.get("id"), str):
             types.setdefault(f"#{child['id']}", child.get("resourceType"))
-    issues: list[Issue] = []
+    search = _Search(types, extensions)
     name = str(resource["resourceType"])
-    _find(resource, name, (None, name, None), types, issues)
+    search.within(resource, name, (None, name, None))
     for i, each in enumerate(children):
-        if isinstance(each, dict):
-            place = ((None, name, None), "contained", i)
-            _find(each, str(each.get("resourceType")), place, types, issues)
-    return issues
+        kind = each.get("resourceType") if isinstance(each, dict) else None
+        if isinstance(kind, str) and registry.is_resource(kind):
+            search.within(each, kind, ((None, name, None), "contained", i))
+    return search.issues
 
 
-def _find(value: Json, type_name: str, trail: Trail, types: dict[str, Any], issues: list[Issue]) -> None:
-    """Adds what is wrong with the references inside an object of that type."""
-    try:
-        known = registry.json_members(type_name)
-    except KeyError:
-        return
-    for name, member in value.items():
-        if not isinstance(member, dict | list) or (element := known.get(name)) is None:
-            continue
-        kind = element.json_names[name]
-        if kind == registry.ANY_RESOURCE:
-            continue
-        several = isinstance(member, list)
-        for i, each in enumerate(member if several else (member,)):
-            if isinstance(each, dict):
-                place = (trail, element.name, i if several else None)
-                if kind == "Reference" and isinstance(each.get("reference"), str):
-                    issues += _target(each["reference"], element, place, types)
-                _find(each, kind, place, types, issues)
+class _Search:
+    """Looks for references to contained resources: `types` are theirs, by `#id`."""
+
+    def __init__(self, types: dict[str, Any], extensions: bool) -> None:
+        self.issues: list[Issue] = []
+        self._types = types
+        self._extensions = extensions
+
+    def within(self, value: Json, type_name: str, trail: Trail) -> None:
+        """Inside an object of that type."""
+        for name, member in value.items():
+            element = _elements(type_name, self._extensions).get(name)
+            if element is None:
+                continue
+            several = isinstance(member, list)
+            for i, each in enumerate(member if several else (member,)):
+                if isinstance(each, dict):
+                    self._look(
+                        each, element, element.json_names[name], (trail, element.name, i if several else None)
+                    )
+
+    def _look(self, value: Json, element: registry.Element, kind: str, trail: Trail) -> None:
+        if kind == "Reference" and isinstance(value.get("reference"), str):
+            self.issues += _target(value["reference"], element, trail, self._types)
+        self.within(value, kind, trail)
+
+
+@cache
+def _elements(type_name: str, extensions: bool) -> dict[str, registry.Element]:
+    """The elements of a type, by JSON member, that hold References, or may do so in their extensions."""
+    known = registry.json_members(type_name)
+    return {name: each for name, each in known.items() if _may_refer(each.json_names[name], extensions)}
+
+
+def _may_refer(kind: str, extensions: bool) -> bool:
+    if kind == registry.ANY_RESOURCE or registry.is_primitive(kind):
+        return False
+    return extensions or "Reference" in inside(kind)
 
 
 def _target(literal: str, element: registry.Element, trail: Trail, types: dict[str, Any]) -> list[Issue]:

@@ -17,6 +17,7 @@ from resources.fhirpath import UNDECIDED, compile_test
 from resources.fhirpath.expression import Environment, Test
 from resources.fhirpath.model import WHOLE, type_of
 from resources.fhirpath.values import Item
+from resources.inside import inside
 from resources.invariant_facts import CORRECTED, WORDS
 from resources.outcome import Issue
 from resources.registry import Element
@@ -28,9 +29,6 @@ NATIVE = frozenset(
     {"ele-1", "ext-1", "dom-2", "dom-3", "dom-4", "dom-5", "ref-1", "txt-1", "txt-2", "sqty-1", "mqty-1"}
 )
 """Constraints that structural validation enforces by itself."""
-
-
-_EXTENSIONS = frozenset({"extension", "modifierExtension"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,26 +109,11 @@ def _holds(test: Test, item: Item, env: Environment) -> bool:
 
 
 @cache
-def _reached(kind: str) -> frozenset[str]:
-    """The types inside a type, itself included, as far as no extension is entered."""
-    found: set[str] = set()
-    entered = [kind]
-    while entered:
-        current = entered.pop()
-        if current in found or current in WHOLE or registry.is_primitive(current):
-            continue
-        found.add(current)
-        inside = registry.elements(current).values()
-        entered += [each for element in inside if element.name not in _EXTENSIONS for each in element.types]
-    return frozenset(found)
-
-
-@cache
 def _has_constraints(kind: str) -> bool:
     """Whether there may be a constraint on a value of the type or inside it, where it has no extensions."""
     return any(
         _type_rules(each) or any(map(_element_rules, registry.elements(each).values()))
-        for each in _reached(kind)
+        for each in inside(kind)
     )
 
 

@@ -60,7 +60,7 @@ def _judge(resource: Json, today: dt.date, *, entries: bool, contained: bool = F
     if not contained and (examined.fragments or "contained" in resource):
         issues += containment.faults(resource)
         if examined.fragments and "contained" in resource:
-            issues += containment.wrong_types(resource)
+            issues += containment.wrong_types(resource, extensions=examined.extensions)
     issues += invariants.violations(resource, extensions=examined.extensions)
     issues += business_rules.faults(resource, today)
     for i, inner in _objects(resource.get("contained")):
