@@ -82,8 +82,9 @@ class _Search:
 
     def within(self, value: Json, type_name: str, trail: Trail) -> None:
         """Inside an object of that type."""
+        known = _elements(type_name, self._extensions)
         for name, member in value.items():
-            element = _elements(type_name, self._extensions).get(name)
+            element = known.get(name)
             if element is None:
                 continue
             several = isinstance(member, list)
