@@ -5,7 +5,7 @@ http://hl7.org/fhir/R4/search.html#sort
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fhir_server.interactions.asking import bounded
@@ -26,9 +26,10 @@ Find = Callable[..., Awaitable[list[Any]]]
 
 
 async def documents(
-    unit: Unit, page: Plan, projection: Document | None, find: Find | None = None
+    unit: Unit, page: Plan, fields: Mapping[str, int], find: Find | None = None
 ) -> list[Document]:
-    """What the plan finds: the page and, if there is more, one document more. `find` looks elsewhere than the unit.
+    """What the plan finds: the page and, if there is more, one document more, with the resource and `fields` of each.
+    `find` looks elsewhere than the unit.
 
     FHIRError 413 where too many match to be sorted by something that no index has, 503 where it takes too long.
     """
@@ -36,10 +37,10 @@ async def documents(
         return []
     with bounded(unit, f"to look for {described(page)}") as milliseconds:
         if page.sorted_here:
-            return await _sorted_here(find or unit.find, page, projection, milliseconds)
-        short = page.limit <= SHORT and projection is not None and natural.is_index(page.search)
+            return await _sorted_here(find or unit.find, page, {"r": 1, **fields}, milliseconds)
+        short = page.limit <= SHORT and natural.is_index(page.search)
         here = unit.find_together if short else unit.find
-        return await _along_index(find or here, page, projection, milliseconds)
+        return await _along_index(find or here, page, {**_with_order(page), **fields}, milliseconds)
 
 
 def described(page: Plan) -> str:
@@ -49,9 +50,7 @@ def described(page: Plan) -> str:
     return f"{search.resource_type} by {', '.join(names)}" if names else f"all {search.resource_type}"
 
 
-async def _along_index(
-    find: Find, page: Plan, projection: Document | None, milliseconds: int
-) -> list[Document]:
+async def _along_index(find: Find, page: Plan, projection: Document, milliseconds: int) -> list[Document]:
     found: list[Document] = []
     for filter_, keys in ((page.filter, page.sort), *page.more):
         found += await find(
@@ -59,7 +58,7 @@ async def _along_index(
             filter_,
             sort=keys,
             limit=page.limit - len(found),
-            projection=_with_order(page, projection),
+            projection=projection,
             max_time_ms=milliseconds,
         )
         if len(found) >= page.limit:
@@ -67,16 +66,12 @@ async def _along_index(
     return found
 
 
-def _with_order(page: Plan, projection: Document | None) -> Document | None:
+def _with_order(page: Plan) -> Document:
     """Beside the resource only what the order is by: a cursor needs it, and the rest would cost half as much again."""
-    if projection is None:
-        return None
     return {"r": 1, **{field: 1 for field, _ in order(page.search) if field != "_id"}}
 
 
-async def _sorted_here(
-    find: Find, page: Plan, projection: Document | None, milliseconds: int
-) -> list[Document]:
+async def _sorted_here(find: Find, page: Plan, projection: Document, milliseconds: int) -> list[Document]:
     """Two round trips: the keys of all matches, then the documents of the page.
 
     One that is no longer there, or no longer matches, leaves its place to the one that was read in excess.

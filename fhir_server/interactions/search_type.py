@@ -57,9 +57,9 @@ def compartment_patients(request: FhirRequest) -> tuple[str, ...]:
 
 
 async def _page(ctx: Context, unit: Unit, page: Plan) -> list[Document]:
-    projection = None if include.needs_search_values(page.search.includes) else {"s": 0}
+    fields = include.fields(page.search.includes, page.search.resource_type)
     find = partial(built_in.find, ctx, unit) if page.search.resource_type == built_in.TYPE else None
-    return await pages.documents(unit, page, projection, find)
+    return await pages.documents(unit, page, fields, find)
 
 
 async def _total(ctx: Context, unit: Unit, page: Plan) -> Total:

@@ -18,6 +18,7 @@ from fhir_server.search.canonical import has_url, holds_canonicals
 from fhir_server.search.chain import targets
 from fhir_server.search.include_syntax import Include
 from fhir_server.search.query import together
+from fhir_server.search.reference import VERSIONED
 from fhir_server.search.site import Condition
 from resources.reference import parse_canonical
 from resources.search_parameters import SearchParameter
@@ -46,6 +47,12 @@ class Included:
 def needs_search_values(includes: Iterable[Include]) -> bool:
     """Whether the matches are needed with their search values: where they refer to stands there."""
     return any(not each.reverse for each in includes)
+
+
+def fields(includes: Iterable[Include], source: str) -> dict[str, int]:
+    """The projection with where documents of a type refer to, as far as that is followed from them."""
+    codes = [each.code for one in includes if not one.reverse for each in one.parameters(source)]
+    return {f"s.{code}{form}": 1 for code in codes for form in ("", f":{VERSIONED}")}
 
 
 def included(includes: Sequence[Include], matches: Sequence[Typed], access: Access) -> Planning[Included]:

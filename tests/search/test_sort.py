@@ -48,7 +48,7 @@ async def walk(shelf: Shelf, *query: tuple[str, str], count: int, back: bool = F
     last: dict[str, Any] | None = None
     for _ in range(100):
         planned = plan(_with(search, cursor), SITE, KEY)
-        documents = await pages.documents(Unit(shelf), planned, {"s": 0})  # type: ignore[arg-type]
+        documents = await pages.documents(Unit(shelf), planned, {})  # type: ignore[arg-type]
         shown = documents[:count]
         found.append([document["_id"] for document in shown])
         if len(documents) <= count:
@@ -64,7 +64,7 @@ async def walk(shelf: Shelf, *query: tuple[str, str], count: int, back: bool = F
     while first is not None:
         position = cursors.position_of(cursors.order(search), first, backwards=True)
         planned = plan(_with(search, cursors.write(position, search, KEY, NOW)), SITE, KEY)
-        documents = await pages.documents(Unit(shelf), planned, {"s": 0})  # type: ignore[arg-type]
+        documents = await pages.documents(Unit(shelf), planned, {})  # type: ignore[arg-type]
         shown = documents[:count][::-1]
         backwards.insert(0, [document["_id"] for document in shown])
         first = shown[0] if len(documents) > count else None
