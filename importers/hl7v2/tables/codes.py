@@ -38,7 +38,6 @@ SYSTEMS: Mapping[str, str] = {
     "LN": "http://loinc.org",
     "LOINC": "http://loinc.org",
     "SCT": "http://snomed.info/sct",
-    "SNM": "http://snomed.info/sct",
     "SNOMED": "http://snomed.info/sct",
     "SNOMED-CT": "http://snomed.info/sct",
     "SNOMED CT": "http://snomed.info/sct",
@@ -73,9 +72,8 @@ SYSTEMS: Mapping[str, str] = {
     "UCUM": "http://unitsofmeasure.org",
     "UNII": "http://fdasis.nlm.nih.gov",
     "FDDC": "http://terminology.hl7.org/CodeSystem/nddf",
-    "ATC": "http://www.whocc.no/atc",
     "WC": "http://www.whocc.no/atc",
-    "NCIT": "http://ncimeta.nci.nih.gov",
+    "NCIT": "http://ncicb.nci.nih.gov/xml/owl/EVS/Thesaurus.owl",
     "CDCREC": "urn:oid:2.16.840.1.113883.6.238",
     "DCM": "http://dicom.nema.org/resources/ontology/DCM",
     "ISO3166_1": "urn:iso:std:iso:3166",
@@ -83,10 +81,12 @@ SYSTEMS: Mapping[str, str] = {
     "ISO639-2": "urn:iso:std:iso:639:-2",
     "BCP47": "urn:ietf:bcp:47",
     "NUCC": "http://nucc.org/provider-taxonomy",
-    "ISO+": "http://terminology.hl7.org/CodeSystem/ISOPlus",
-    "ANS+": "http://terminology.hl7.org/CodeSystem/ANSIPlus",
 }
-"""Names as table 0396 has them and as senders write them → URI, http://hl7.org/fhir/R4/terminologies-systems.html."""
+"""Names as table 0396 has them and as senders write them → URI, http://hl7.org/fhir/R4/terminologies-systems.html.
+
+Not there: SNM, which is SNOMED before SCT, and ATC, which is the American Type Culture Collection there and the WHO's
+classification (WC) elsewhere. A feed says what it means by them.
+"""
 
 
 def system_uri(name: str) -> str | None:

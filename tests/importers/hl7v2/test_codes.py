@@ -49,6 +49,7 @@ def test_a_code_without_target(table: str, code: str) -> None:
         ("CVX", "http://hl7.org/fhir/sid/cvx"), ("NDC", "http://hl7.org/fhir/sid/ndc"),
         ("RxNorm", "http://www.nlm.nih.gov/research/umls/rxnorm"), ("UCUM", "http://unitsofmeasure.org"),
         ("HL70078", "http://terminology.hl7.org/CodeSystem/v2-0078"),
+        ("WC", "http://www.whocc.no/atc"), ("ATC", None), ("SNM", None), ("ISO+", None),
         ("L", None), ("99LAB", None), ("", None), ("HL7", None), ("HL79901 literal", None),
     ],
 )  # fmt: skip
