@@ -77,7 +77,8 @@ def since(visit: Visit, encounter: Json) -> str | None:
 def adjusted(visit: Visit, stored: Json, merged: Json, told: Json, newer: bool) -> Json:
     """The stored visit after the event."""
     if not stored:
-        return _new(told)
+        places = _after(visit, [], told, told)
+        return {**told, "location": places} if places else told
     if not newer:
         return merged
     result = dict(merged)
@@ -90,20 +91,27 @@ def adjusted(visit: Visit, stored: Json, merged: Json, told: Json, newer: bool) 
     if _code(result) != _code(stored):
         past = {"class": stored["class"], "period": _until(visit, stored, "classHistory")}
         result["classHistory"] = [*stored.get("classHistory", []), past]
-    places = _places(visit, stored.get("location", []), told.get("location", []))
-    if result["status"] in {"finished", "cancelled"}:
-        places = _closed(places, result.get("period", {}).get("end") or visit.moment)
+    places = _after(visit, stored.get("location", []), result, told)
     if places:
         result["location"] = places
     _mend_period(result)
     return result
 
 
-def _new(told: Json) -> Json:
-    end = told.get("period", {}).get("end")
-    if told["status"] == "finished" and "location" in told:
-        return {**told, "location": _closed(told["location"], end)}
-    return told
+def _after(visit: Visit, before: list[Json], result: Json, told: Json) -> list[Json]:
+    """The places after the event, which may have ended the visit."""
+    sent = told.get("location", [])
+    if result["status"] in OPEN:
+        return _places(visit, before, sent)
+    current = _current(sent)
+    been = [
+        entry
+        for entry in before
+        if entry.get("status") in {"active", "completed"} and not _is_temporary(entry)
+    ]
+    if been and current is not None and _place(been[-1]) == _place(current):
+        sent = [entry for entry in sent if entry is not current]  # he left from where he was
+    return _closed(_places(visit, before, sent), result.get("period", {}).get("end") or visit.moment)
 
 
 def _next_status(visit: Visit, stored: str, told: str) -> str:
