@@ -88,12 +88,23 @@ def attachments(conversion: Conversion, obx: Segment, subject: Json | None) -> l
     """An Attachment for each repetition of an OBX-5 of type ED or RP; large ones refer to a Binary."""
     found = []
     for value in obx.values(5):
+        if not _content(obx, value):
+            continue
         attachment = pointer(value) if obx.text(2) == "RP" else data(conversion, value, subject)
         title = obx.text(3, 2) or obx.text(3)
         if title:
             attachment["title"] = title
         found.append(attachment)
     return found
+
+
+def holds_document(obx: Segment) -> bool:
+    """Whether an OBX of type ED or RP has content at all."""
+    return any(_content(obx, value) for value in obx.values(5))
+
+
+def _content(obx: Segment, value: Value) -> str:
+    return value.text(1) if obx.text(2) == "RP" else value.text(5)
 
 
 def pointer(value: Value) -> Json:

@@ -13,6 +13,7 @@ from importers.hl7v2.er7 import Message, Value
 from importers.hl7v2.issue import OTHER_ERROR, Issue, Severity
 from importers.hl7v2.tables import codes
 from importers.hl7v2.tables.codes import Coding
+from importers.hl7v2.update import rivals
 from resources.codec import Json
 
 __all__ = ["Conversion", "ConversionError", "Draft", "Issue"]
@@ -116,13 +117,21 @@ class Conversion:
             self._matched[kind, query] = draft
         return draft
 
+    def known(self, kind: str, query: str) -> Draft | None:
+        """The draft of this message that a search would find."""
+        return self._matched.get((kind, query))
+
     def _complete(self, known: Draft, resource: Json, match: tuple[str, ...], role: str) -> Draft:
-        if role == "fact" and known.role == "reference":
-            known.resource.update(resource)
+        replaces = role == "fact" and known.role == "reference"
+        if replaces:
             known.role = role
-        else:
-            for name, value in resource.items():
-                known.resource.setdefault(name, value)
+        kind = resource["resourceType"]
+        for name, value in resource.items():
+            others = [other for other in rivals(kind, name) if other in known.resource]
+            if replaces or (name not in known.resource and not others):
+                for other in others:
+                    del known.resource[other]
+                known.resource[name] = value
         known.match += tuple(query for query in match if query not in known.match)
         for query in match:
             self._matched[resource["resourceType"], query] = known

@@ -13,6 +13,7 @@ from importers.hl7v2.conversion import Conversion, Draft
 from importers.hl7v2.er7 import Segment, Value
 from importers.hl7v2.issue import REQUIRED_FIELD_MISSING
 from importers.hl7v2.override import overridable
+from importers.hl7v2.periods import span
 from importers.hl7v2.related_person import account
 from importers.hl7v2.subject import Subject, subject
 from resources.codec import Json
@@ -129,7 +130,7 @@ def _add_times(conversion: Conversion, ft1: Segment, resource: Json) -> None:
         start = datatypes.date_time(conversion, value.component(1))
         end = datatypes.date_time(conversion, value.component(2)) if value.text(2) else None
         if start and end and end != start:
-            resource["occurrencePeriod"] = {"start": start, "end": end}
+            resource["occurrencePeriod"] = span(start, end)
         elif start:
             resource["occurrenceDateTime"] = start
     if ft1.raw(5) and (entered := datatypes.date_time(conversion, ft1.value(5))):

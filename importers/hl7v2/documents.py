@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from importers.hl7v2 import datatypes, identifiers
-from importers.hl7v2.attachments import attachments
+from importers.hl7v2.attachments import attachments, holds_document
 from importers.hl7v2.conversion import Conversion, Draft
 from importers.hl7v2.obx import Panel
 from importers.hl7v2.order_group import Result
@@ -30,7 +30,7 @@ def apart(results: Sequence[Result]) -> tuple[list[Result], list[Result]]:
     findings: list[Result] = []
     papers: list[Result] = []
     for result in results:
-        is_document = result.obx.text(2) in ("ED", "RP") and result.obx.raw(5) != ""
+        is_document = result.obx.text(2) in ("ED", "RP") and holds_document(result.obx)
         (papers if is_document else findings).append(result)
     return findings, papers
 

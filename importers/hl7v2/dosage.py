@@ -9,6 +9,7 @@ from importers.hl7v2 import datatypes
 from importers.hl7v2.conversion import Conversion
 from importers.hl7v2.er7 import Segment
 from importers.hl7v2.order_group import OrderGroup
+from importers.hl7v2.periods import span
 from importers.hl7v2.specimen import quantity
 from importers.hl7v2.timing import Schedule
 from importers.hl7v2.units import unit_of
@@ -34,8 +35,7 @@ def instructions(conversion: Conversion, group: OrderGroup, planned: Schedule) -
     if planned.timing:
         common["timing"] = planned.timing
     elif planned.start:
-        bounds = {"start": planned.start} | ({"end": planned.end} if planned.end else {})
-        common["timing"] = {"repeat": {"boundsPeriod": bounds}}
+        common["timing"] = {"repeat": {"boundsPeriod": span(planned.start, planned.end)}}
     if planned.as_needed:
         common["asNeededBoolean"] = True
     if segment is not None:
@@ -73,7 +73,7 @@ def _add_amounts(conversion: Conversion, segment: Segment, found: Json) -> None:
     low, high = datatypes.decimal(segment.text(least)), datatypes.decimal(segment.text(most))
     unit = unit_of(conversion, segment, units)
     amount: Json = {}
-    if low is not None and high is not None and low != high:
+    if low is not None and high is not None and low < high:
         amount["doseRange"] = {"low": {"value": low, **unit}, "high": {"value": high, **unit}}
     elif (value := low if low is not None else high) is not None:
         amount["doseQuantity"] = {"value": value, **unit}

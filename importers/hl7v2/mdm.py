@@ -211,7 +211,7 @@ def _contents(conversion: Conversion, txa: Segment, about: Subject, last: int) -
     found: list[Json] = []
     lines: list[str] = []
     for segment in conversion.message.segments[txa.index + 1 : last]:
-        if segment.name == "OBX" and segment.text(2) in _DOCUMENTS and segment.raw(5):
+        if segment.name == "OBX" and segment.text(2) in _DOCUMENTS and attachments.holds_document(segment):
             _end_text(conversion, lines, about, found)
             found += attachments.attachments(conversion, segment, about.patient)
         elif segment.name == "OBX" and segment.raw(5):

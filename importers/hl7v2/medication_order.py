@@ -203,7 +203,7 @@ def _add_dispense(conversion: Conversion, rxo: Segment | None, rxe: Segment | No
     quantity = dosage.quantity_at(conversion, segment, amount, unit)
     if quantity is not None:
         found["quantity"] = quantity
-    if segment.text(refills).isdigit():
+    if segment.text(refills).isdecimal() and len(segment.text(refills)) < 6:
         found["numberOfRepeatsAllowed"] = int(segment.text(refills))
     if segment.raw(pharmacy) and (name := segment.text(pharmacy, 2) or segment.text(pharmacy)):
         found["performer"] = {"display": name}

@@ -15,6 +15,7 @@ from importers.hl7v2.obx import FUNCTION, VITAL_SIGNS, Panel, kept_code
 from importers.hl7v2.obx_value import UNKNOWN_CODE
 from importers.hl7v2.order_group import OrderGroup
 from importers.hl7v2.override import overridable
+from importers.hl7v2.periods import span
 from importers.hl7v2.service_request import Numbers
 from importers.hl7v2.subject import Subject
 from resources.codec import Json
@@ -65,7 +66,7 @@ def effective(conversion: Conversion, obr: Segment) -> Json:
     start = datatypes.date_time(conversion, obr.value(7)) if obr.raw(7) else None
     end = datatypes.date_time(conversion, obr.value(8)) if obr.raw(8) else None
     if end and end != start:
-        return {"effectivePeriod": {"start": start, "end": end} if start else {"end": end}}
+        return {"effectivePeriod": span(start, end)}
     return {"effectiveDateTime": start} if start else {}
 
 

@@ -111,10 +111,17 @@ def _identifier(conversion: Conversion, obx: Segment, panel: Panel) -> Json:
         key += f"/{sub_id}"
     if instance := obx.text(21):
         key += f"/{instance}"
-    number = panel.numbers[key] = panel.numbers.get(key, 0) + 1
-    if number > 1:
-        key += f"/#{number}"
-    return {"system": conversion.config.derived_uri("observation"), "value": " ".join(key.split())}
+    key = " ".join(key.split())
+    found = {"system": conversion.config.derived_uri("observation"), "value": key}
+    number = panel.numbers.get(key, 0) + 1
+    while number > 1 or conversion.known("Observation", identifiers.token(found)) is not None:
+        number = max(number, 2)
+        found["value"] = f"{key}/#{number}"
+        if conversion.known("Observation", identifiers.token(found)) is None:
+            break
+        number += 1
+    panel.numbers[key] = number
+    return found
 
 
 def _add_status(conversion: Conversion, obx: Segment, resource: Json) -> None:

@@ -14,6 +14,7 @@ from importers.hl7v2 import datatypes, times
 from importers.hl7v2.conversion import Conversion
 from importers.hl7v2.er7 import Segment, Value
 from importers.hl7v2.issue import DATA_TYPE_ERROR
+from importers.hl7v2.periods import span
 from importers.hl7v2.units import unit_of
 from resources.codec import Json
 
@@ -33,7 +34,9 @@ def elements(conversion: Conversion, obx: Segment) -> Json:
     if not values:
         return {}
     convert = _TYPES.get(kind, _as_text)
-    found = [convert(conversion, value, obx) for value in values]
+    found = [pair for value in values if (pair := convert(conversion, value, obx))[1] != ""]
+    if not found:
+        return {}
     if len(found) == 1:
         name, content = found[0]
         return {name: content}
@@ -108,8 +111,7 @@ def _time(conversion: Conversion, value: Value, obx: Segment) -> Value_:
 
 def _period(conversion: Conversion, value: Value, obx: Segment) -> Value_:
     zone = conversion.config.zone
-    bounds = {"start": times.date_time(value.text(1), zone), "end": times.date_time(value.text(2), zone)}
-    found = {name: bound for name, bound in bounds.items() if bound}
+    found = span(times.date_time(value.text(1), zone), times.date_time(value.text(2), zone))
     return ("valuePeriod", found) if found else _not_of_its_type(conversion, value, obx, "a period")
 
 

@@ -61,7 +61,7 @@ def _service(conversion: Conversion, group: OrderGroup, about: Subject, *, alone
             conversion.issue(segment.place, told, REQUIRED_FIELD_MISSING)
         _asked(conversion, group, f"{conversion.facility}//{conversion.message.control_id}", about)
         return None
-    numbers = draft.resource["identifier"]
+    numbers = draft.resource.get("identifier")
     key = str(numbers[-1]["value"]) if numbers else conversion.message.control_id
     if samples := _specimens(conversion, group, key, about):
         draft.resource["specimen"] = samples
@@ -69,7 +69,7 @@ def _service(conversion: Conversion, group: OrderGroup, about: Subject, *, alone
         draft.resource["supportingInfo"] = asked
     for segment in group.others:
         if segment.name == "IPC":
-            draft.resource["identifier"] += _of_imaging(segment)
+            draft.resource["identifier"] = [*draft.resource.get("identifier", ()), *_of_imaging(segment)]
     return draft
 
 

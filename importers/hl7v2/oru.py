@@ -29,7 +29,7 @@ class _Results:
 
     def __init__(self, conversion: Conversion) -> None:
         self.conversion = conversion
-        self.about = subject(conversion)
+        self.about = subject(conversion, required=False)
         self.orders = orders(conversion.message)
         self.specimens: dict[int, Draft] = {}
         self.isolates: dict[tuple[str, str], Draft] = {}

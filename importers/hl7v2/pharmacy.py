@@ -20,6 +20,7 @@ from importers.hl7v2.obx import Panel, observations
 from importers.hl7v2.order_group import OrderGroup, by_patient, orders
 from importers.hl7v2.orders import order_message
 from importers.hl7v2.override import overridable
+from importers.hl7v2.periods import span
 from importers.hl7v2.subject import Subject, subject
 from importers.hl7v2.timing import schedule, told
 from resources.codec import Json
@@ -189,7 +190,7 @@ def _effective(conversion: Conversion, rxa: Segment) -> Json:
     start = datatypes.date_time(conversion, rxa.value(3)) if rxa.raw(3) else None
     end = datatypes.date_time(conversion, rxa.value(4)) if rxa.raw(4) else None
     if start and end and start != end:
-        return {"effectivePeriod": {"start": start, "end": end}}
+        return {"effectivePeriod": span(start, end)}
     if start or end:
         return {"effectiveDateTime": start or end}
     url = f"{datatypes.EXTENSION}data-absent-reason"

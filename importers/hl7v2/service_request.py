@@ -15,6 +15,7 @@ from importers.hl7v2.er7 import Segment
 from importers.hl7v2.notes import remarks
 from importers.hl7v2.order_group import OrderGroup
 from importers.hl7v2.override import overridable
+from importers.hl7v2.periods import span
 from importers.hl7v2.subject import Subject
 from resources.codec import Json
 
@@ -73,6 +74,8 @@ def order(conversion: Conversion, group: OrderGroup, about: Subject, *, alone: b
     match, same = _found_by(
         conversion, known, resource, alone=alone and order_status.refers_to_earlier(group.orc)
     )
+    if not resource["identifier"]:
+        del resource["identifier"]
     return conversion.add(resource, match, same=same)
 
 
@@ -82,6 +85,8 @@ def ordered(conversion: Conversion, group: OrderGroup, about: Subject, *, alone:
     `alone`: no other service of this message has the number of this placer.
     """
     known = numbers(conversion, group)
+    if about.patient is None:
+        return None
     if known.placer is None and not (known.filler is not None and _says_more(group)):
         return None
     resource = _resource(conversion, group, about, known, result=True)
@@ -184,6 +189,8 @@ def _add_service(conversion: Conversion, obr: Segment, resource: Json) -> None:
     if obr.raw(4) and (code := datatypes.codeable_concept(conversion, obr.value(4))):
         resource["code"] = code
     details = concepts(conversion, obr, 46) + concepts(conversion, obr, 47)
+    if details and "code" not in resource:
+        resource["code"] = details.pop(0)
     if details:
         resource["orderDetail"] = details
     if reasons := concepts(conversion, obr, 31):
@@ -206,7 +213,7 @@ def _add_schedule(conversion: Conversion, group: OrderGroup, resource: Json) -> 
     if planned.timing:
         resource["occurrenceTiming"] = planned.timing
     elif planned.start and planned.end:
-        resource["occurrencePeriod"] = {"start": planned.start, "end": planned.end}
+        resource["occurrencePeriod"] = span(planned.start, planned.end)
     else:
         start = planned.start
         for field in (36, 6):
@@ -219,8 +226,8 @@ def _add_schedule(conversion: Conversion, group: OrderGroup, resource: Json) -> 
     texts = list(planned.instructions)
     if obr is not None:
         texts += [value.text(2) or value.text(9) or value.text(1) for value in obr.values(13)]
-    if texts:
-        resource["note"] = [{"text": text} for text in texts]
+    if told := [{"text": text} for text in texts if text]:
+        resource["note"] = told
 
 
 def _add_control(conversion: Conversion, orc: Segment, resource: Json) -> None:

@@ -50,9 +50,10 @@ def specimen(
         resource["container"] = [container]
     if spm.raw(24):
         conditions = [datatypes.codeable_concept(conversion, value, "0493") for value in spm.values(24)]
-        resource["condition"] = [each for each in conditions if each]
-    if told := _notes(conversion, spm, notes_after):
-        resource["note"] = told
+        if told := [each for each in conditions if each]:
+            resource["condition"] = told
+    if written := _notes(conversion, spm, notes_after):
+        resource["note"] = written
     return conversion.add(resource, match)
 
 

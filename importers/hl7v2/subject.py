@@ -35,13 +35,13 @@ class Subject:
         return {name: reference for name, reference in found.items() if reference is not None}
 
 
-def subject(conversion: Conversion, role: str = "reference") -> Subject:
+def subject(conversion: Conversion, role: str = "reference", *, required: bool = True) -> Subject:
     """The Patient of the PID, the Encounter of the PV1, and what else is told about them.
 
-    Without a PID the results of a message are kept without a patient, and that is told.
+    ConversionError without a PID; where it is not `required`, what is told is kept without a patient, and that is said.
     """
     message = conversion.message
-    if message.first("PID") is None:
+    if message.first("PID") is None and not required:
         told = (
             "There is no PID segment: nobody knows whose results these are; they were kept without a patient"
         )

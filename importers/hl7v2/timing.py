@@ -14,6 +14,7 @@ from types import MappingProxyType
 from importers.hl7v2 import datatypes, times
 from importers.hl7v2.conversion import Conversion
 from importers.hl7v2.er7 import Segment, Value
+from importers.hl7v2.periods import span
 from importers.hl7v2.units import UCUM
 from resources.codec import Json
 
@@ -38,6 +39,7 @@ _SPELLED: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(("a", "y", "yr", "year", "years"), "a"),
     }
 )
+_MOST = 1_000_000
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAILY: Mapping[str, int] = MappingProxyType(
     {"BID": 2, "TID": 3, "QID": 4, "QD": 1, "QAM": 1, "QPM": 1, "DAILY": 1}
@@ -165,11 +167,11 @@ def _add_times(conversion: Conversion, part: Told, found: Schedule) -> None:
         repeat["timeOfDay"] = clock
     if (lasting := _duration(part.lasting)) is not None:
         repeat["duration"], repeat["durationUnit"] = lasting
-    if part.count.isdigit() and int(part.count) > 0:
+    if part.count.isdecimal() and 0 < int(part.count) < _MOST:
         repeat["count"] = int(part.count)
     timing: Json = {}
     if repeat or any(part.patterns) or part.duration:
-        bounds = {name: bound for name, bound in (("start", found.start), ("end", found.end)) if bound}
+        bounds = span(found.start, found.end)
         if (lasting := _duration(part.duration)) is not None and not found.end:
             value, unit = lasting
             repeat = {

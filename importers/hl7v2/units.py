@@ -100,6 +100,9 @@ def unit_of(conversion: Conversion, obx: Segment, field: int = 6) -> Json:
         if "code" in found or "unit" not in found:
             return found
     else:
-        found = {"unit": " ".join(obx.text(field).split())}
+        written = " ".join(obx.text(field).split())
+        if not written:
+            return {}
+        found = {"unit": written}
     code = ucum(found["unit"])
     return found if code is None else {**found, "system": UCUM, "code": code}

@@ -130,7 +130,7 @@ def _replace(merged: Json, name: str, value: Any) -> None:
     elif not (value is True and _MORE_EXACT.get(name) in merged):
         if stored != value and not name.startswith("_"):
             merged.pop(f"_{name}", None)
-        for rival in _rivals(merged["resourceType"], name):
+        for rival in rivals(merged["resourceType"], name):
             merged.pop(rival, None)
             merged.pop(f"_{rival}", None)
         merged[name] = value
@@ -146,7 +146,7 @@ def _fill(merged: Json, name: str, value: Any) -> None:
     elif (
         stored is None
         and name.removeprefix("_") not in merged
-        and not any(rival in merged for rival in _rivals(merged["resourceType"], name))
+        and not any(rival in merged for rival in rivals(merged["resourceType"], name))
     ):
         merged[name] = value
 
@@ -167,13 +167,13 @@ def _remove(merged: Json, path: str) -> None:
         else:
             merged.pop(name, None)
         return
-    for gone in (name, *_rivals(merged["resourceType"], name)):
+    for gone in (name, *rivals(merged["resourceType"], name)):
         merged.pop(gone, None)
         merged.pop(f"_{gone}", None)
 
 
 @cache
-def _rivals(resource_type: str, name: str) -> tuple[str, ...]:
+def rivals(resource_type: str, name: str) -> tuple[str, ...]:
     """The other JSON names of a choice element: `deceasedBoolean` of `deceasedDateTime`."""
     element = registry.json_members(resource_type).get(name)
     if element is None or not element.is_choice:

@@ -46,7 +46,8 @@ def _educate(conversion: Conversion, code: str, obx: Segment, education: dict[st
     """The lines of one information sheet have the same sub-id."""
     sheet = education.setdefault(obx.text(4), {})
     if code in ("69764-9", "30956-7"):
-        sheet["documentType"] = obx.text(5, 2) or obx.text(5)
+        if kind := obx.text(5, 2) or obx.text(5):
+            sheet["documentType"] = kind
         return
     name = "publicationDate" if code == "29768-9" else "presentationDate"
     if (date := datatypes.date_time(conversion, obx.value(5))) is not None:
@@ -57,12 +58,13 @@ def _protocol(conversion: Conversion, code: str, obx: Segment, protocol: Json) -
     if code in ("30973-2", "59782-3"):
         name = "doseNumber" if code == "30973-2" else "seriesDoses"
         text = obx.text(5)
-        if text.isdigit() and int(text) > 0:
+        if text.isdecimal() and len(text) < 6 and int(text) > 0:
             protocol[f"{name}PositiveInt"] = int(text)
         elif text:
             protocol[f"{name}String"] = text
     elif code == "59779-9":
-        protocol["series"] = obx.text(5, 2) or obx.text(5)
+        if series := obx.text(5, 2) or obx.text(5):
+            protocol["series"] = series
     elif (disease := datatypes.codeable_concept(conversion, obx.value(5))) is not None:
         protocol["targetDisease"] = [*protocol.get("targetDisease", ()), disease]
 

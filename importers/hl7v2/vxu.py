@@ -148,7 +148,8 @@ def _add_source(conversion: Conversion, rxa: Segment, resource: Json) -> None:
     remarks_of = []
     for value in rxa.values(9):
         if value.text(3).upper() != "NIP001" and not (value.text(1).isdigit() and len(value.text(1)) == 2):
-            remarks_of.append({"text": value.text(2) or value.text(1)})
+            if text := value.text(2) or value.text(1):
+                remarks_of.append({"text": text})
             continue
         resource["primarySource"] = value.text(1) == "00"
         if value.text(1) != "00" and (origin := datatypes.codeable_concept(conversion, value)):
@@ -169,10 +170,11 @@ def _add_place(conversion: Conversion, rxa: Segment, resource: Json) -> None:
 def _add_product(conversion: Conversion, rxa: Segment, resource: Json) -> None:
     if rxa.raw(17):
         value = rxa.value(17)
-        maker: Json = {"display": value.text(2) or value.text(1)}
+        maker: Json = {"display": name} if (name := value.text(2) or value.text(1)) else {}
         if code := value.text(1):
             maker["identifier"] = {"system": conversion.coding_system(value.text(3) or "MVX"), "value": code}
-        resource["manufacturer"] = maker
+        if maker:
+            resource["manufacturer"] = maker
     if lot := rxa.text(15):
         resource["lotNumber"] = lot
     if rxa.raw(16) and (expires := datatypes.date(conversion, rxa.value(16))):
