@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from tests.bench import bench_hl7v2, bench_rest, bench_search, bench_validation
+from tests.bench import bench_audit, bench_hl7v2, bench_rest, bench_search, bench_validation
 from tests.bench.report import machine, show
 
 SECTIONS = {
     "validation": bench_validation.figures,
     "rest": bench_rest.figures,
     "search": bench_search.figures,
+    "audit": bench_audit.figures,
     "hl7v2": bench_hl7v2.figures,
 }
 

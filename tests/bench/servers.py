@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,12 +82,12 @@ def bare(folder: Path) -> Iterator[Running]:
 
 
 @contextmanager
-def server(data: Path, **settings: str) -> Iterator[Running]:
-    """The FHIR server with one worker and its embedded MongoDB."""
+def server(data: Path, program: Sequence[str] = (), **settings: str) -> Iterator[Running]:
+    """The FHIR server with one worker and its embedded MongoDB; `program` is used instead of `fhir-server`."""
     port = free_port()
     environment = {**os.environ, **{f"FHIR_SERVER_{name.upper()}": value for name, value in settings.items()}}
     command = [
-        str(Path(sys.executable).with_name("fhir-server")),
+        *(program or [str(Path(sys.executable).with_name("fhir-server"))]),
         "serve",
         "--port",
         str(port),
