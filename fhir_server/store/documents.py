@@ -6,7 +6,8 @@
 `deleted: true` marks a deletion (then there is no `r`), `put: true` a version that came into being by PUT, the first or one after a deletion.
 
 A number is a BSON decimal128, which keeps its digits. A number whose spelling decimal128 would not give
-back (`1e3`, `-0`) is kept as its text in a BSON binary of user-defined subtype `SPELLED`.
+back (`1e3`, `-0`) is kept as its text in a BSON binary of user-defined subtype `SPELLED`. The data of a large Binary
+are kept as bytes, three quarters of their base64 text, of subtype `BASE64`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import os
 import struct
 import threading
 import time
+from base64 import b64decode, b64encode
 from datetime import UTC, datetime
 from decimal import Context, Decimal
 from functools import lru_cache
@@ -31,6 +33,10 @@ Document = dict[str, Any]
 
 SPELLED = 0x80
 """BSON binary subtype of a number that is kept as its text."""
+BASE64 = 0x81
+"""BSON binary subtype of bytes that are a base64 text in FHIR."""
+LARGE_TEXT = 1024 * 1024
+"""Characters from which on base64 is kept as bytes: MongoDB has 16 MB for a document"""
 
 
 @lru_cache(8192)
@@ -81,11 +87,13 @@ class _SpelledEncoder(TypeEncoder):
         return Binary(value.text.encode(), SPELLED)
 
 
-class _SpelledDecoder(TypeDecoder):
+class _BinaryDecoder(TypeDecoder):
     bson_type = Binary
 
-    def transform_bson(self, value: Binary) -> Spelled | Binary:
-        return Spelled(value.decode()) if value.subtype == SPELLED else value
+    def transform_bson(self, value: Binary) -> Spelled | str | Binary:
+        if value.subtype == SPELLED:
+            return Spelled(value.decode())
+        return b64encode(value).decode() if value.subtype == BASE64 else value
 
 
 class _LongDecoder(TypeDecoder):
@@ -98,7 +106,7 @@ class _LongDecoder(TypeDecoder):
 
 
 CODEC_OPTIONS: CodecOptions[Document] = CodecOptions(
-    type_registry=TypeRegistry([_DecimalCodec(), _SpelledEncoder(), _SpelledDecoder(), _LongDecoder()]),
+    type_registry=TypeRegistry([_DecimalCodec(), _SpelledEncoder(), _BinaryDecoder(), _LongDecoder()]),
     tz_aware=True,
     tzinfo=UTC,
 )
@@ -170,6 +178,21 @@ def document(resource: Json, search: Document, moment: datetime) -> Document:
         "r": resource,
         "s": search,
     }
+
+
+def packed(written: Document) -> Document:
+    """The document of a Binary as it goes to MongoDB: large data as bytes, where their text is the usual base64."""
+    text = written.get("r", {}).get("data")
+    if not isinstance(text, str) or len(text) < LARGE_TEXT:
+        return written
+    try:
+        data = b64decode(text, validate=True)
+    except ValueError:
+        return written
+    # Line breaks are allowed and come back as they were sent.
+    if b64encode(data).decode() != text:
+        return written
+    return {**written, "r": {**written["r"], "data": Binary(data, BASE64)}}
 
 
 def tombstone(logical_id: str, version: int, moment: datetime) -> Document:

@@ -16,7 +16,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.read_concern import ReadConcern
 
 from fhir_server.store.coalesce import Coalescer
-from fhir_server.store.documents import Document, now, superseded
+from fhir_server.store.documents import Document, now, packed, superseded
 from fhir_server.store.faults import Away, WriteConflict, faults, only_duplicates, refused, translated
 from fhir_server.store.finds import Finds
 from fhir_server.store.indexes import HISTORY, Collections
@@ -257,12 +257,13 @@ class Store:
         inserts: dict[str, list[Document]] = defaultdict(list)
         replaces: dict[str, list[ReplaceOne[Document]]] = defaultdict(list)
         for write in writes:
+            written = packed(write.document)
             if write.previous is None:
-                inserts[write.resource_type].append(write.document)
+                inserts[write.resource_type].append(written)
                 continue
-            old = write.previous
-            inserts[write.resource_type + HISTORY].append(superseded(old, write.document["t"]))
-            swap = ReplaceOne({"_id": old["_id"], "v": old["v"]}, write.document)
+            old = superseded(write.previous, write.document["t"])
+            inserts[write.resource_type + HISTORY].append(packed(old))
+            swap = ReplaceOne({"_id": write.previous["_id"], "v": write.previous["v"]}, written)
             replaces[write.resource_type].append(swap)
         for name, operations in replaces.items():
             for some in _portions(operations):

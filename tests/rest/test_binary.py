@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 
 import httpx
 import pytest
@@ -144,7 +145,7 @@ async def test_a_type_is_needed(client: httpx.AsyncClient) -> None:
 
 async def test_what_is_too_large_for_a_document_is_413_and_not_stored(client: httpx.AsyncClient) -> None:
     before = await total(client, "Binary")
-    large = b"a" * 13_000_000
+    large = b"a" * 17_000_000
     refused(await client.post("Binary", content=large, headers={"Content-Type": "text/plain"}), 413)
     entry = {"request": {"method": "POST", "url": "Binary"},
              "resource": {"resourceType": "Binary", "contentType": "text/plain",
@@ -164,3 +165,15 @@ async def test_an_update_replaces_the_bytes(client: httpx.AsyncClient) -> None:
     refused(await client.get("Binary/never", headers={"Accept": "*/*"}), 404)
     await client.delete("Binary/u")
     refused(await client.get("Binary/u", headers={"Accept": "image/png"}), 410)
+
+
+async def test_20_megabytes_of_base64_are_stored_and_come_back(client: httpx.AsyncClient) -> None:
+    """MongoDB has 16 MB for a document: the bytes are fewer than their text."""
+    first, second = os.urandom(15_000_000), os.urandom(14_999_999)
+    for number, data in ((1, first), (2, second)):
+        response = await client.put("Binary/large", content=data, headers={"Content-Type": "application/pdf"})
+        assert response.headers["etag"] == f'W/"{number}"', response.text
+    assert (await client.get("Binary/large", headers={"Accept": "application/pdf"})).content == second
+    older = body(await client.get("Binary/large/_history/1"))
+    assert older["data"] == base64.b64encode(first).decode()
+    await client.delete("Binary/large")

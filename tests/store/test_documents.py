@@ -14,7 +14,16 @@ from bson.decimal128 import Decimal128
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhir_server.store.documents import CODEC_OPTIONS, instant, new_id, stamped, superseded, tombstone
+from fhir_server.store.documents import (
+    CODEC_OPTIONS,
+    LARGE_TEXT,
+    instant,
+    new_id,
+    packed,
+    stamped,
+    superseded,
+    tombstone,
+)
 from fhir_server.store.store import Store
 from resources import codec
 from tests.store.conftest import patient, write
@@ -29,6 +38,35 @@ NUMBERS = [
 
 def through_bson(value: Any) -> Any:
     return bson.decode(bson.encode({"value": value}, codec_options=CODEC_OPTIONS), CODEC_OPTIONS)["value"]
+
+
+@pytest.mark.parametrize(
+    ("text", "smaller"),
+    [
+        ("QUJD" * (LARGE_TEXT // 4), True),
+        ("QUJD" * (LARGE_TEXT // 4) + "QQ==", True),
+        ("QUJD" * (LARGE_TEXT // 4) + "QR==", False),  # bits that mean nothing, and come back all the same
+        (("QUJD" * 19 + "\r\n") * (LARGE_TEXT // 76), False),
+        ("x" * LARGE_TEXT + "!", False),
+        ("QUJD", False),
+    ],
+)
+def test_large_binaries_are_kept_as_bytes_and_come_back_as_text(text: str, smaller: bool) -> None:
+    written: dict[str, Any] = {
+        "_id": "1",
+        "v": 1,
+        "r": {"resourceType": "Binary", "data": text, "contentType": "a/b"},
+    }
+    encoded = bson.encode(packed(written), codec_options=CODEC_OPTIONS)
+    assert (len(encoded) < len(text) * 0.76) is smaller
+    assert bson.decode(encoded, CODEC_OPTIONS) == written
+    assert written["r"]["data"] == text
+    assert list(bson.decode(encoded, CODEC_OPTIONS)["r"]) == ["resourceType", "data", "contentType"]
+
+
+def test_only_a_binary_has_data() -> None:
+    for written in ({"_id": "1", "deleted": True}, {"_id": "1", "r": {"data": ["x" * LARGE_TEXT]}}):
+        assert packed(written) is written
 
 
 @pytest.mark.parametrize("text", NUMBERS)
