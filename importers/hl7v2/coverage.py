@@ -10,7 +10,15 @@ from functools import partial
 
 from importers.hl7v2.actors import organization
 from importers.hl7v2.conversion import Conversion, Draft
-from importers.hl7v2.datatypes import address, codeable_concept, coded, contact_point, date, human_name
+from importers.hl7v2.datatypes import (
+    address,
+    birth_date,
+    codeable_concept,
+    coded,
+    contact_point,
+    date,
+    human_name,
+)
 from importers.hl7v2.er7 import Segment
 from importers.hl7v2.identifiers import identifier, token
 from importers.hl7v2.issue import DATA_TYPE_ERROR
@@ -57,8 +65,8 @@ def _coverage(conversion: Conversion, in1: Segment, in2: Segment | None, patient
     if bounds:
         resource["period"] = bounds
     _add_classes(in1, resource)
-    if in1.text(1).isdigit() and int(in1.text(1)):
-        resource["order"] = int(in1.text(1))
+    if (order := in1.text(1)).isdecimal() and 0 < int(order[:10]) < 2**31 and len(order) < 11:
+        resource["order"] = int(order)
     match = (of_patient(patient),)
     return conversion.add(resource, match=match, same=partial(_same, _key(resource)))
 
@@ -86,12 +94,12 @@ def _payor(conversion: Conversion, in1: Segment, resource: Json) -> Json:
         draft = conversion.add(company, match=(token(number),), role="reference")
         reference = conversion.reference(draft)
         return {**reference, "display": name} if name else reference
-    if len(company) == 1:
+    if not name:
         return {"display": "unknown"}
     if set(company) == {"resourceType", "name"}:
         return {"display": name}
     resource["contained"] = [{**company, "id": "payor"}]
-    return {"reference": "#payor", **({"display": name} if name else {})}
+    return {"reference": "#payor", "display": name}
 
 
 def _add_subscriber(
@@ -113,7 +121,7 @@ def _add_subscriber(
     person: Json = {"resourceType": "RelatedPerson", "patient": conversion.reference(patient), "name": names}
     if relationship := (codeable_concept(conversion, in1.value(17), "0063") if in1.raw(17) else None):
         person["relationship"] = [relationship]
-    if born := (date(conversion, in1.value(18)) if in1.raw(18) else None):
+    if born := (birth_date(conversion, in1.value(18)) if in1.raw(18) else None):
         person["birthDate"] = born
     addresses = [found for value in in1.values(19) if (found := address(conversion, value))]
     if addresses:

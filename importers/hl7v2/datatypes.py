@@ -9,6 +9,7 @@ from importers.hl7v2.contact import address, contact_point, human_name, human_na
 from importers.hl7v2.elements import (
     EXTENSION,
     as_text,
+    birth_date,
     codeable_concept,
     coded,
     codings_at,
@@ -26,6 +27,7 @@ __all__ = [
     "EXTENSION",
     "address",
     "as_text",
+    "birth_date",
     "codeable_concept",
     "coded",
     "codings_at",

@@ -41,6 +41,15 @@ def date(conversion: Conversion, value: Value) -> str | None:
     return _told(conversion, value, times.date(value.text()), "date")
 
 
+def birth_date(conversion: Conversion, value: Value) -> str | None:
+    """A date on which somebody was born; one in the future is told, and None."""
+    born = date(conversion, value)
+    if born is not None and times.is_future(born):
+        conversion.issue(value.place, "A date of birth in the future was left out", DATA_TYPE_ERROR)
+        return None
+    return born
+
+
 def instant(conversion: Conversion, value: Value) -> str | None:
     """An instant of a TS or DTM."""
     return _told(conversion, value, times.instant(value.text(), conversion.config.zone), "date and time")

@@ -12,10 +12,10 @@ from importers.hl7v2.actors import organization
 from importers.hl7v2.conversion import Conversion, Draft
 from importers.hl7v2.datatypes import (
     address,
+    birth_date,
     codeable_concept,
     coded,
     contact_point,
-    date,
     human_name,
     identifier,
     period,
@@ -43,7 +43,7 @@ def next_of_kin(conversion: Conversion, patient: Draft) -> None:
         person = _person(conversion, nk1)
         if "name" in person:
             related = {"resourceType": "RelatedPerson", "patient": conversion.reference(patient), **person}
-            if born := (date(conversion, nk1.value(16)) if nk1.raw(16) else None):
+            if born := (birth_date(conversion, nk1.value(16)) if nk1.raw(16) else None):
                 related["birthDate"] = born
             if numbers := [each for value in nk1.values(33) if (each := identifier(conversion, value))]:
                 related["identifier"] = numbers
@@ -123,7 +123,7 @@ def _guarantor(conversion: Conversion, gt1: Segment, names: list[Json], patient:
         person["telecom"] = points
     if addresses := [each for value in gt1.values(5) if (each := address(conversion, value))]:
         person["address"] = addresses
-    if born := (date(conversion, gt1.value(8)) if gt1.raw(8) else None):
+    if born := (birth_date(conversion, gt1.value(8)) if gt1.raw(8) else None):
         person["birthDate"] = born
     person |= coded(conversion, "gender", "0001", gt1.text(9))
     return person_match(conversion, person, patient)

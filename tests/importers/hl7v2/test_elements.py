@@ -51,6 +51,14 @@ def test_what_is_no_date_is_told_with_its_place_and_without_its_content() -> Non
     assert not any("tomorrow" in issue.text for issue in made.issues)
 
 
+def test_nobody_is_born_in_the_future() -> None:
+    made = conversion()
+    assert elements.birth_date(made, field("19700102")) == "1970-01-02"
+    assert elements.birth_date(made, field("29991231")) is None
+    assert elements.birth_date(made, field("never")) is None
+    assert [issue.place for issue in made.issues] == ["ZXX-1", "ZXX-1"]
+
+
 def test_what_is_empty_or_deleted_is_no_wrong_date() -> None:
     made = conversion()
     for text in ("", '""', "^D"):
