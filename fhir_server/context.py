@@ -84,6 +84,9 @@ class FhirRequest:
     """Worth judging beside the event loop"""
     warnings: tuple[Issue, ...] = ()
     """What was found when the resource was checked, and does not forbid it"""
+    plain: bool = False
+    """A Bundle whose criteria are those of R4 alone, that changes no SearchParameter, and whose PUTs without If-Match are
+    of what is new"""
     key: str | None = None
     """What is marked as done under this key, with the writes it made, is not done again"""
 

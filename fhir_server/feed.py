@@ -70,7 +70,7 @@ def open_feed(ctx: Context, feeds: Feeds) -> Feed:
         Work(
             store=MongoFeed(ctx.store, retention=timedelta(days=days) if days else None),
             read=Reader(feeds),
-            process=Process(Interpreter(feeds, now), finder(ctx), submitter(ctx)),
+            process=Process(Interpreter(feeds, now), finder(ctx), submitter(ctx, plain=True)),
             tell=tell,
             now=now,
             new_id=new_id,

@@ -10,8 +10,8 @@ from importers.submit import Sender, Submit
 from resources.codec import Json
 
 
-def submitter(ctx: Context) -> Submit:
-    """`submit` on this server."""
+def submitter(ctx: Context, *, plain: bool = False) -> Submit:
+    """`submit` on this server; with `plain` of Bundles that have nothing to do with search parameters of its own."""
 
     async def submit(bundle: Json, sender: Sender, key: str | None = None) -> Json | None:
         request = FhirRequest(
@@ -20,6 +20,7 @@ def submitter(ctx: Context) -> Submit:
             agent=agent_of(sender),
             request_id=str(uuid.uuid4()),
             key=key,
+            plain=plain,
         )
         return (await answer(ctx, request)).resource
 

@@ -31,7 +31,7 @@ _PLAIN = CONTROL | PRESENTATION | {LIST}
 def may_mean_own(request: FhirRequest) -> bool:
     """Whether a request may be about parameters of the server's own, so that the newest have to be known."""
     if request.interaction in _BUNDLES:
-        return True
+        return not request.plain
     names = [name for name, value in request.query if not _follows_built_in(name, value)]
     if request.if_none_exist:
         names += _NAME.findall(request.if_none_exist)

@@ -10,7 +10,6 @@ behind by a process that died, and is taken by another.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import secrets
 import socket
@@ -87,7 +86,7 @@ class MongoFeed:
             await self._ready()
             await self._be_heard()
             rows = [row for row, _ in items]
-            present, reused = await asyncio.gather(self._present(rows), self._reused(rows))
+            present, reused = await self._before(rows)
             new: list[InsertOne[Document]] = []
             # What this process has taken itself it keeps in order by itself.
             others = [each for each in present.values() if each.get("open") and each["holder"] != self.holder]
@@ -99,7 +98,7 @@ class MongoFeed:
                 new.append(InsertOne(self._document(row, raw)))
             lost = await self._insert(new)
             if lost:
-                present |= await self._present([row for row in rows if row.id in lost])
+                present |= (await self._before([row for row in rows if row.id in lost]))[0]
             return [self._arrived(row, present.get(row.id), reused) for row in rows]
 
     def _arrived(self, row: Row, there: Document | None, reused: set[str]) -> Arrived:
@@ -116,21 +115,22 @@ class MongoFeed:
             document["expires"] = row.received + self._retention
         return {**document, "raw": Binary(raw)} if raw else document
 
-    async def _present(self, rows: Sequence[Row]) -> dict[str, Document]:
-        """Of the ids of the rows, and what is in work for one of their patients."""
+    async def _before(self, rows: Sequence[Row]) -> tuple[dict[str, Document], set[str]]:
+        """In one command: what has the id of one of the rows, or is in work for one of their patients; and the MSH-10
+        (with their sender) that have come before, of which one each is looked for, however often they came.
+        """
         keys = sorted({key for row in rows for key in row.keys})
         either: list[Document] = [{"_id": {"$in": [row.id for row in rows]}}]
         if keys:
             either.append({"open": True, "keys": {"$in": keys}})
-        found: list[Document] = await self._collection().find({"$or": either}, _WITHOUT_RAW).to_list()
-        return {each["_id"]: each for each in found}
-
-    async def _reused(self, rows: Sequence[Row]) -> set[str]:
-        """The MSH-10 (with their sender) that have come before; however often, each is looked at once."""
-        wanted = [sid for row in rows if (sid := sequence_id(row)) is not None]
-        if not wanted:
-            return set()
-        return set(await self._collection().distinct("sid", {"sid": {"$in": wanted}}))
+        pipeline: list[Document] = [{"$match": {"$or": either}}, {"$project": _WITHOUT_RAW}]
+        for sid in {sid for row in rows if (sid := sequence_id(row)) is not None}:
+            some = [{"$match": {"sid": sid}}, {"$limit": 1}, {"$project": {"_id": 0, "seen": "$sid"}}]
+            pipeline.append({"$unionWith": {"coll": FEED, "pipeline": some}})
+        cursor = await self._collection().aggregate(pipeline)
+        found: list[Document] = await cursor.to_list()
+        present = {each["_id"]: each for each in found if "_id" in each}
+        return present, {each["seen"] for each in found if "seen" in each}
 
     async def _insert(self, new: list[InsertOne[Document]]) -> set[str]:
         """Those that another process has inserted in this moment."""

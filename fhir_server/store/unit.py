@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 AUDIT = "AuditEvent"
 
+_UNKNOWN: Document = {}
+
 Expectation = Callable[[], Awaitable[None]]
 
 
@@ -63,6 +65,13 @@ class Unit:
         found = await self.find(resource_type, {"_id": {"$in": list(ids)}})
         self._known.update({(resource_type, one): None for one in ids})
         self._known.update({(resource_type, document["_id"]): document for document in found})
+
+    def suppose_absent(self, resource_type: str, ids: Iterable[str]) -> None:
+        """Spares the look whether they are there: where one is, the commit ends in a `WriteConflict`."""
+        self._known.update({(resource_type, one): None for one in ids})
+
+    def is_supposed_absent(self, resource_type: str, logical_id: str) -> bool:
+        return self._known.get((resource_type, logical_id), _UNKNOWN) is None
 
     async def find(self, resource_type: str, filter_: Document, **options: Any) -> list[Document]:
         return await self.store.find(resource_type, filter_, session=self.session, **options)

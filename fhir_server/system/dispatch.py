@@ -17,5 +17,7 @@ async def answer(ctx: Context, request: FhirRequest) -> Result:
     try:
         return await audited(ctx.at(site), request, BUNDLES.get(request.interaction, perform))
     finally:
-        if request.interaction in BUNDLES or request.resource_type == "SearchParameter":
+        if (
+            request.interaction in BUNDLES and not request.plain
+        ) or request.resource_type == "SearchParameter":
             ctx.parameters.forget()

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 
 from fhir_server.context import Context, FhirRequest, Result
 from fhir_server.interactions import preconditions
+from fhir_server.interactions.etags import ANY
 from fhir_server.interactions.write import existing
+from fhir_server.store.faults import Away
 from fhir_server.store.indexes import DONE
 from fhir_server.system import entries
 from fhir_server.system.bundle_references import Names, Rewriting
@@ -52,21 +54,37 @@ class Attempt:
 async def transaction(ctx: Context, request: FhirRequest) -> Result:
     """Performs all entries or none; a Bundle `transaction-response` in the order asked."""
     asked = await prepared(ctx, request)
+    first = request.key is not None
 
     async def once() -> Result:
+        nonlocal first
+        supposing, first = first, False
+        if not supposing:
+            return await attempt(supposing=False)
+        try:
+            return await attempt(supposing=True)
+        except FHIRError as fault:
+            if isinstance(fault, Away):
+                raise
+            # Perhaps it was only done before: what is there is looked at before this is said.
+            return await attempt(supposing=False)
+
+    async def attempt(*, supposing: bool) -> Result:
         async with ctx.store.unit(
             transaction=True, locks=locks(ctx, asked), types=[*types(asked), DONE]
         ) as unit:
+            if supposing:
+                _suppose(request, asked, unit)
             before = await done_before(unit, request)
             if before is not None:
                 ctx.audit.success(unit, request, before)
                 await unit.commit()
                 return before
-            attempt = Attempt(unit)
-            await _perform(ctx, asked, attempt)
-            result = Result(200, _response(asked, attempt), changed=False)
+            tried = Attempt(unit)
+            await _perform(ctx, asked, tried)
+            result = Result(200, _response(asked, tried), changed=False)
             for entry in asked:
-                ctx.audit.success(unit, attempt.requests[entry.position], attempt.results[entry.position])
+                ctx.audit.success(unit, tried.requests[entry.position], tried.results[entry.position])
             ctx.audit.success(unit, request, result)
             await unit.commit()
         return result
@@ -107,12 +125,26 @@ def _claim_deleted(attempt: Attempt, entry: Entry) -> None:
         attempt.claim(entry, version.partition("/_history/")[0])
 
 
+def _suppose(request: FhirRequest, asked: Sequence[Entry], unit: Unit) -> None:
+    """What is to be done once, and what is said to be new, nearly always is: it is looked at where a commit fails."""
+    assert request.key is not None
+    unit.suppose_absent(DONE, [request.key])
+    for entry in asked:
+        made = entry.request
+        if made.interaction != "update" or made.id is None or made.resource_type is None:
+            continue
+        if made.if_none_match == frozenset({ANY}) or (request.plain and made.if_match is None):
+            unit.suppose_absent(made.resource_type, [made.id])
+
+
 async def _prefetch(asked: Sequence[Entry], unit: Unit) -> None:
     """Reads what the entries name by id, one command for each type."""
     ids: dict[str, list[str]] = defaultdict(list)
     for entry in asked:
         request = entry.request
-        if request.interaction in WRITES and request.resource_type and request.id:
+        if request.interaction not in WRITES or request.resource_type is None or request.id is None:
+            continue
+        if not unit.is_supposed_absent(request.resource_type, request.id):
             ids[request.resource_type].append(request.id)
     for resource_type, wanted in ids.items():
         await unit.prefetch(resource_type, wanted)
