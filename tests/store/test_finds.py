@@ -86,6 +86,14 @@ async def test_each_gets_what_it_would_get_alone(shelf: Store) -> None:
     assert together[1][0] == {"_id": "o01", "r": {"n": 1}, "s": {"n": 1}}
 
 
+async def test_of_what_was_never_written_nothing_is_found_and_the_others_are(shelf: Store) -> None:
+    finds = [about(0, name="Basic"), about(1), about(0, name="Account")]
+    nothing, found, neither = await asyncio.gather(*map(shelf.finds.together, finds))
+    assert COMMANDS.names == ["aggregate"]
+    assert (nothing, neither) == ([], [])
+    assert [each["_id"] for each in found] == ["o28", "o25", "o22", "o19"]
+
+
 async def test_one_that_cannot_be_answered_does_no_harm_to_the_others(shelf: Store) -> None:
     bad = about(0, filter={"$unheardOf": 1})
     first, refused, last = await asyncio.gather(
