@@ -42,10 +42,11 @@ def date(conversion: Conversion, value: Value) -> str | None:
 
 
 def birth_date(conversion: Conversion, value: Value) -> str | None:
-    """A date on which somebody was born; one in the future is told, and None."""
+    """A date on which somebody alive may have been born; another one is told, and None."""
     born = date(conversion, value)
-    if born is not None and times.is_future(born):
-        conversion.issue(value.place, "A date of birth in the future was left out", DATA_TYPE_ERROR)
+    if born is not None and not times.is_birth(born):
+        told = "A date of birth lies between 150 years ago and today; this one was not taken for one"
+        conversion.issue(value.place, told, DATA_TYPE_ERROR)
         return None
     return born
 

@@ -6,7 +6,6 @@ of strong types only (docs/hl7v2.md#identity). A Social Security number or a pho
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Iterable
 
@@ -17,17 +16,17 @@ from importers.hl7v2.datatypes import (
     EXTENSION,
     address,
     as_text,
+    birth_date,
     codeable_concept,
     coded,
     contact_point,
-    date,
     date_time,
     human_name,
     human_names,
     identifier,
 )
 from importers.hl7v2.er7 import Segment, Value
-from importers.hl7v2.issue import DATA_TYPE_ERROR, REQUIRED_FIELD_MISSING, SEQUENCE_ERROR, Issue
+from importers.hl7v2.issue import REQUIRED_FIELD_MISSING, SEQUENCE_ERROR, Issue
 from importers.hl7v2.override import overridable
 from importers.hl7v2.race import ethnicity, race
 from importers.hl7v2.roles import RESTRICTED
@@ -38,7 +37,6 @@ _SEX = {"FEMALE": "F", "MALE": "M", "OTHER": "O", "UNKNOWN": "U"}
 _YES = {"Y": True, "N": False, "YES": True, "NO": False, "1": True, "0": False}
 _NO_NUMBER = re.compile(r"0+|9{6,}|UNKNOWN|UNK|NONE|N/?A|TEST", re.IGNORECASE)
 """What is written where a number is asked for and there is none"""
-_OLDEST = 150
 """Years; resources.business_rules refuses older people"""
 
 _DELETED = {
@@ -203,13 +201,9 @@ def _add_birth(conversion: Conversion, pid: Segment, resource: Json) -> None:
     if not pid.raw(7):
         return
     value = pid.value(7)
-    born = date(conversion, value)
+    born = birth_date(conversion, value)
     if born is None:
         resource |= as_text("birthDate", value)
-        return
-    if not _plausible(born):
-        told = f"A date of birth lies between {_OLDEST} years ago and today; this one was left out"
-        conversion.issue(value.place, told, DATA_TYPE_ERROR)
         return
     resource["birthDate"] = born
     if len(value.text()) > 8:
@@ -217,12 +211,6 @@ def _add_birth(conversion: Conversion, pid: Segment, resource: Json) -> None:
         if exact is not None and "T" in exact:
             time = {"url": f"{EXTENSION}patient-birthTime", "valueDateTime": exact}
             resource["_birthDate"] = {"extension": [time]}
-
-
-def _plausible(born: str) -> bool:
-    today = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)
-    oldest = f"{today.year - _OLDEST:04d}{today.isoformat()[4:]}"
-    return oldest[: len(born)] <= born <= today.isoformat()[: len(born)]
 
 
 def _add_person(conversion: Conversion, pid: Segment, resource: Json) -> None:

@@ -11,6 +11,7 @@ import re
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from resources import business_rules
 from resources.datatypes import date_interval
 
 _DTM = re.compile(
@@ -129,3 +130,10 @@ def is_future(moment: str) -> bool:
 def is_backwards(start: str | None, end: str | None) -> bool:
     """Whether a dateTime ends before another begins, so that they are no Period."""
     return bool(start and end and date_interval(end).end <= date_interval(start).start)
+
+
+def is_birth(date_: str) -> bool:
+    """Whether a date can be that of a birth: not in the future, nor more than 150 years ago."""
+    today = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)
+    oldest = f"{today.year - business_rules.MAX_AGE:04d}{today.isoformat()[4:]}"
+    return oldest[: len(date_)] <= date_ <= today.isoformat()[: len(date_)]

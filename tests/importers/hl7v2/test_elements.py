@@ -51,12 +51,14 @@ def test_what_is_no_date_is_told_with_its_place_and_without_its_content() -> Non
     assert not any("tomorrow" in issue.text for issue in made.issues)
 
 
-def test_nobody_is_born_in_the_future() -> None:
+def test_nobody_is_born_in_the_future_or_two_centuries_ago() -> None:
     made = conversion()
     assert elements.birth_date(made, field("19700102")) == "1970-01-02"
     assert elements.birth_date(made, field("29991231")) is None
+    assert elements.birth_date(made, field("18191231")) is None
+    assert elements.birth_date(made, field("0212")) is None
     assert elements.birth_date(made, field("never")) is None
-    assert [issue.place for issue in made.issues] == ["ZXX-1", "ZXX-1"]
+    assert [issue.place for issue in made.issues] == ["ZXX-1"] * 4
 
 
 def test_what_is_empty_or_deleted_is_no_wrong_date() -> None:
