@@ -24,7 +24,7 @@ def join(table: Capability, resource_type: str, name: str, value: str) -> chain.
         return chain.Join(name, value, _in_list(table, resource_type, value))
     if name == CONTENT:
         if (resource_type, name) in NOT_SEARCHED:
-            text = f"Parameter '{name}': of {resource_type} not all are read, for many are part of the server"
+            text = f"Parameter '{name}': this server does not support it for {resource_type}, for not all of them are read"
             raise outcome.not_supported(text)
         return chain.Join(name, value, content_syntax.parse(value))
     if name == filters.NAME:

@@ -106,7 +106,7 @@ def test_more_than_can_be_read_is_refused(
 
 
 def test_search_parameters_are_partly_built_in() -> None:
-    with pytest.raises(FHIRError, match="'_content': of SearchParameter not all are read"):
+    with pytest.raises(FHIRError, match="'_content': this server does not support it for SearchParameter"):
         parse("SearchParameter", [("_content", "arm")])
 
 

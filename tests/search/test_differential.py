@@ -426,7 +426,7 @@ def differences(
     """For each question None, or the query with both answers if they differ."""
     chance = random.Random(shelf.resource_type)
     for parameter in TABLE.search_parameters(shelf.resource_type):
-        if parameter.code in {"_id", "_lastUpdated", "_text", "near"} or "xtension(" in str(
+        if parameter.code in {"_id", "_lastUpdated", "_content", "_text", "near"} or "xtension(" in str(
             parameter.expression
         ):
             continue
