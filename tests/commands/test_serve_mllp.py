@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import os
+import re
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -9,12 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
+from importers.hl7v2.header import read_header
+from importers.mllp.framing import frame
 from tests.commands.test_serve import Serve, refused, serving, wait_until
 from tests.durability.server import free_port
 from tests.importers.mllp.certificates import Authority
 from tests.importers.mllp.listening import Client, code
 from tests.importers.mllp.test_tls import TlsClient, trusting
+
+CORPUS = Path(os.environ.get("FHIR_CORPUS", Path(__file__).parents[3] / "shared" / "corpus")) / "hl7v2"
 
 
 def admission(number: str, patient: str = "1", family: str = "Doe", moment: str = "20260101120000") -> bytes:
@@ -103,6 +112,58 @@ def test_a_stop_answers_what_is_in_work(tmp_path: Path, mongod_uri: str, databas
         stored = {patient["identifier"][0]["value"] for patient in patients(server, "_count=1000")}
         # Nothing that was answered is missing, and nothing was begun that was not answered.
         assert stored == set(answered)
+
+
+def test_a_message_of_20_megabytes_with_a_document_in_it(
+    tmp_path: Path, mongod_uri: str, database_name: str
+) -> None:
+    pdf = b"%PDF-1.7\n" + os.urandom(15_000_000 - 500)
+    large = (
+        b"MSH|^~\\&|LAB|HOSP|EHR|CLINIC|20260101||ORU^R01^ORU_R01|1|P|2.5.1\rPID|1||1^^^HOSP^MR||Doe^John\r"
+        b"ORC|RE|P1^O|F1^LAB\rOBR|1|P1^O|F1^LAB|11502-2^Report^LN|||20260101|||||||||||||||20260101||LAB|F\r"
+        b"OBX|1|ED|11502-2^Report^LN||^AP^PDF^Base64^" + base64.b64encode(pdf) + b"||||||F\r"
+    )
+    with taking(tmp_path, mongod_uri, database_name) as (server, port), Client(port) as client:
+        client.sock.settimeout(60)
+        client.send(large)
+        assert client.answer() == ("AA", "1")
+        [entry] = httpx.get(f"{server.base}/fhir/DocumentReference").raise_for_status().json()["entry"]
+        url = entry["resource"]["content"][0]["attachment"]["url"]
+        fetched = httpx.get(f"{server.base}/fhir/{url}", headers={"Accept": "application/pdf"}, timeout=60)
+        assert fetched.content == pdf
+
+
+@pytest.mark.skipif(not CORPUS.exists(), reason=f"no messages of others in {CORPUS}")
+def test_messages_of_others_are_answered_as_they_ask(
+    tmp_path: Path, mongod_uri: str, database_name: str
+) -> None:
+    with taking(tmp_path, mongod_uri, database_name) as (server, port):
+        for path in sorted(CORPUS.glob("*.hl7")):
+            raw = path.read_bytes()
+            header = read_header(raw)
+            with Client(port) as client:
+                client.sock.sendall(raw if raw.startswith(b"\x0b") else frame(raw))
+                client.sock.shutdown(socket.SHUT_WR)
+                codes = re.findall(rb"[\r\n]MSA[^\w](\w\w)", b"".join(iter(client.block, b"")))
+            if header is None or header.answers or (header.msh(15), header.msh(16)) == ("NE", "NE"):
+                assert codes == [], path.name
+            elif header.segment == "MSH" and raw.count(b"MSH" + header.separator.encode()) == 1:
+                commit, application = _wanted(header.msh(15), header.msh(16))
+                expected = [{b"CA"}] * commit + [{b"AA", b"AE", b"AR"}] * application
+                assert len(codes) == len(expected), path.name
+                assert all(code in some for code, some in zip(codes, expected, strict=True)), path.name
+        assert server.ready() == 200
+    log = (tmp_path / "log").read_text()
+    assert "mllp_failed" not in log
+    assert "hl7v2_message_failed" not in log
+
+
+def _wanted(accept: str, application: str) -> tuple[bool, bool]:
+    """Whether a commit, and whether an application acknowledgment is due; none of these is rejected."""
+    accept, application = accept.strip(), application.strip()
+    if not accept and not application:
+        return False, True
+    return accept == "AL", application == "AL"
 
 
 def test_mutual_tls(tmp_path: Path, mongod_uri: str, database_name: str) -> None:
