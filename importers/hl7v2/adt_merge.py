@@ -148,6 +148,28 @@ def renumber_visit(conversion: Conversion) -> None:
             _renumber_visit(conversion, group, visit)
 
 
+def merge_visits(conversion: Conversion) -> None:
+    """The visit of MRG-5 becomes part of that of PV1-19, and so does what belongs to it."""
+    for group in groups(conversion):
+        subject = patient_of(conversion, group.pid, group.first("PD1"))
+        visit = encounter(conversion, subject, "fact", group.first("PV1"), group.first("PV2"))
+        for mrg in _mrgs(group):
+            number = visit_number(conversion, mrg.value(5)) if mrg.raw(5) else None
+            if visit is None or number is None or token(number) in visit.match:
+                told = "PV1-19 and MRG-5 have to be the numbers of two visits"
+                raise ConversionError(Issue(f"{mrg.place}-5", told, REQUIRED_FIELD_MISSING, "error"))
+            loser = {
+                "resourceType": "Encounter",
+                "identifier": [number],
+                "status": "entered-in-error",
+                "class": visit.resource["class"],
+                "subject": visit.resource["subject"],
+                "partOf": conversion.reference(visit),
+            }
+            draft = conversion.add(loser, match=(token(number),))
+            draft.replaced_by = visit.url
+
+
 def _renumber_visit(conversion: Conversion, group: Group, visit: Draft) -> None:
     for mrg in group.others.get("MRG", []):
         number = visit_number(conversion, mrg.value(5)) if mrg.raw(5) else None
@@ -195,6 +217,7 @@ _MAPS: dict[str, Callable[[Conversion], None]] = {
     "A17": swap_patients,
     "A24": link_patients,
     "A37": unlink_patients,
+    "A42": merge_visits,
     "A45": move_visit,
     "A50": renumber_visit,
     "A51": renumber_visit,

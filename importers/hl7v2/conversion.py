@@ -55,7 +55,7 @@ class Draft:
     moves: bool = False
     """it may belong to another patient until now"""
     replaced_by: str | None = None
-    """url of the patient into which this one is merged"""
+    """url of the patient, or the visit, into which this one is merged"""
 
 
 @dataclass(slots=False, eq=False)

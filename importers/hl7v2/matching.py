@@ -77,9 +77,14 @@ def reference_of(resource: Json) -> str:
     return f"{resource['resourceType']}/{resource['id']}"
 
 
+def is_loser(draft: Draft) -> bool:
+    """Whether it is a patient who is merged into another one."""
+    return draft.replaced_by is not None and draft.resource["resourceType"] == "Patient"
+
+
 def matched(drafts: Sequence[Draft], matches: Matches) -> Asking:
     """Finds what each draft is about, those first that others are found by."""
-    open_ = [draft for draft in drafts if draft.replaced_by is None]
+    open_ = [draft for draft in drafts if not is_loser(draft)]
     urls = {draft.url for draft in open_}
     while open_:
         wave = [draft for draft in open_ if not any(url in urls for url in _mentioned(draft, urls))]

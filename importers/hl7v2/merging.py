@@ -14,7 +14,7 @@ from uuid import UUID, uuid5
 
 from importers.hl7v2.conversion import Draft
 from importers.hl7v2.issue import DUPLICATE_KEY, Issue
-from importers.hl7v2.matching import Matches, Query, UnclearError, reference_of, replaced_by, seen
+from importers.hl7v2.matching import Matches, Query, UnclearError, is_loser, reference_of, replaced_by, seen
 from importers.hl7v2.update import identifier_key
 from resources import compartments
 from resources.codec import Json
@@ -50,7 +50,7 @@ def losers(
     drafts: Sequence[Draft], matches: Matches
 ) -> Generator[list[Query], list[list[Json]], list[Merge]]:
     """Who is merged into whom; UnclearError where a number means more than one patient."""
-    asked = [draft for draft in drafts if draft.replaced_by is not None]
+    asked = [draft for draft in drafts if is_loser(draft)]
     if not asked:
         return []
     queries = [("Patient", query) for draft in asked for query in draft.match]

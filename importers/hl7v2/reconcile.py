@@ -16,7 +16,7 @@ from typing import Any
 from importers.hl7v2 import merging
 from importers.hl7v2.conversion import Conversion, Draft
 from importers.hl7v2.issue import Issue
-from importers.hl7v2.matching import Matches, Query, UnclearError, matched, reference_of
+from importers.hl7v2.matching import Matches, Query, UnclearError, is_loser, matched, reference_of
 from importers.hl7v2.update import is_older, moment, same, updated, with_moment
 from importers.submit import Find
 from resources.codec import Json
@@ -74,7 +74,7 @@ def reconcile(
     merges = yield from merging.losers(conversion.drafts, matches)
     writing = _Writing(matches)
     for draft in conversion.drafts:
-        if draft.replaced_by is None:
+        if not is_loser(draft):
             writing.draft(draft)
     unfinished = False
     for merge in merges:
@@ -86,6 +86,8 @@ def reconcile(
     for draft in conversion.drafts:
         if draft.moves:
             unfinished |= yield from _move_visit(writing, draft)
+        elif draft.replaced_by is not None and not is_loser(draft):
+            unfinished |= yield from _merge_visit(writing, draft)
     bundle: Json = {"resourceType": "Bundle", "type": "transaction"}
     if writing.entries:
         bundle["entry"] = list(writing.entries.values())
@@ -117,6 +119,15 @@ def _move_visit(writing: _Writing, draft: Draft) -> Generator[list[Query], list[
     if more:  # the visit itself comes last: until then it shows where to go on
         writing.entries.pop(reference_of(stored), None)
     return more
+
+
+def _merge_visit(writing: _Writing, draft: Draft) -> Generator[list[Query], list[list[Json]], bool]:
+    """What belongs to a visit that is part of another one belongs to that."""
+    stored = writing.matches.stored.get(draft.url)
+    survivor = writing.references.get(str(draft.replaced_by))
+    if stored is None or survivor is None or survivor == reference_of(stored):
+        return False
+    return (yield from _move(writing, reference_of(stored), {reference_of(stored): survivor}))
 
 
 class _Writing:

@@ -211,6 +211,19 @@ async def test_a_visit_is_moved_with_what_belongs_to_it(hospital: Hospital) -> N
     assert (await hospital.only("Condition"))["subject"] == two
 
 
+async def test_a_visit_becomes_part_of_another(hospital: Hospital) -> None:
+    await hospital.send("A01", pv1(number="V1"), pid=ONE)
+    await hospital.send("A01", pv1(number="V2"), "DG1|1||I10^Hypertension^I10", pid=ONE)
+    for _ in range(2):
+        assert await hospital.send("A42", "MRG|1^^^NORTH^MR||||V2", pv1(number="V1"), pid=ONE) == "AA"
+        visits = {each["identifier"][0]["value"]: each for each in await hospital.all("Encounter")}
+        kept = {"reference": f"Encounter/{visits['V1']['id']}"}
+        assert (visits["V2"]["status"], visits["V2"]["partOf"]) == ("entered-in-error", kept)
+        assert visits["V1"]["status"] == "in-progress"
+        assert "partOf" not in visits["V1"]
+        assert (await hospital.only("Condition"))["encounter"] == kept
+
+
 async def test_a_visit_is_renumbered(hospital: Hospital) -> None:
     await hospital.send("A01", pv1(number="V1"), pid=ONE)
     await hospital.send("A50", "MRG|1^^^NORTH^MR||||V1", pv1(number="V9"), pid=ONE)
