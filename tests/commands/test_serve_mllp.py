@@ -6,6 +6,8 @@ import base64
 import os
 import re
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -68,6 +70,16 @@ def test_it_takes_messages_when_it_says_it_is_ready(
         assert 'mllp_answers_total{code="AA"} 2.0' in metrics
         assert 'mllp_answers_total{code="AR"} 1.0' in metrics
     assert "Doe" not in (tmp_path / "log").read_text()
+
+
+def test_mllp_send_of_python_hl7(tmp_path: Path, mongod_uri: str, database_name: str) -> None:
+    (tmp_path / "messages").write_bytes(b"".join(frame(admission(f"S{number}")) for number in range(3)))
+    with taking(tmp_path, mongod_uri, database_name) as (_, port):
+        sent = subprocess.run(
+            [sys.executable, "-m", "hl7.client", "-p", str(port), "-f", str(tmp_path / "messages"), "127.0.0.1"],
+            capture_output=True, timeout=30, check=True,
+        )  # fmt: skip
+    assert re.findall(rb"MSA\|(\w\w)\|(S\d)", sent.stdout) == [(b"AA", b"S0"), (b"AA", b"S1"), (b"AA", b"S2")]
 
 
 def test_several_workers_take_messages_and_keep_the_order(
