@@ -58,6 +58,8 @@ def with_feed(ctx: Context, feeds: Feeds) -> Context:
 def open_feed(ctx: Context, feeds: Feeds) -> Feed:
     """A feed on this server; `feeds` are the settings of those who send to it."""
     days = ctx.settings.feed_retention_days
+    # What is new gets an id made of its key, by PUT: that is not for a setting about clients to forbid.
+    ctx = replace(ctx, settings=ctx.settings.with_changes(update_create=True))
 
     def answering(application: str, facility: str) -> Answering:
         config = feeds.of(application, facility)

@@ -9,7 +9,7 @@ from fhir_server.context import Context, FhirRequest, Result
 from fhir_server.operations.feed import row_of
 from fhir_server.operations.feed_answers import feed_of, issue_part, part, row_parts, wanted_of
 from importers.hl7v2.replay import Change, Outlook, outlook
-from importers.hl7v2.rows import DEAD
+from importers.hl7v2.rows import DEAD, UNREADABLE
 from resources import codec
 from resources.outcome import bad_parameter
 
@@ -32,7 +32,9 @@ async def feed_replay(ctx: Context, request: FhirRequest, unit: Unit) -> Result:
     parameters: list[Json] = []
     patients: dict[str, None] = {}
     for row in rows:
-        if commit == "true":
+        if UNREADABLE in row.flags:
+            parameters.append({"name": "message", "part": [part("refused", value=True), *row_parts(row)]})
+        elif commit == "true":
             answered = await feed_of(ctx).replay(row)
             if answered is None:
                 parameters.append(

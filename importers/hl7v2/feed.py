@@ -141,6 +141,7 @@ class Feed:
             self._turns[row.id] = self._order.turn(row.keys)
         task = asyncio.ensure_future(self._ended(row, work))
         self._working[row.id] = task
+        task.add_done_callback(_heard)  # its caller may have gone
         return task
 
     async def _ended(self, row: Row, work: Awaitable[Answered]) -> Answered:
@@ -325,7 +326,7 @@ class Feed:
             row for row in await self._work.store.orphans(list(self._working)) if row.id not in self._working
         ]
         for row in found:
-            self._begin(row, self._resumed(row)).add_done_callback(_heard)
+            self._begin(row, self._resumed(row))
         return len(found)
 
     async def _resumed(self, row: Row) -> Answered:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import httpx
@@ -232,6 +233,26 @@ async def test_a_replay_shows_what_it_changes_before_it_does(client: httpx.Async
     assert now["name"][0]["family"] == "Jansen"
     again = body(await client.post("$feed-replay", params={"id": row_id}))
     assert not [each for each in again["parameter"][0]["part"] if each["name"] == "resource"]
+
+
+async def test_what_is_no_message_is_shown_and_cannot_be_replayed(client: httpx.AsyncClient) -> None:
+    answer = await send(client, "GARBAGE that is unlike any other")
+    assert answer.status_code == 204
+    listed = body(await client.get("$feed", params={"status": "rejected", "_count": "1"}))
+    told = parts(listed["parameter"][0])
+    assert told["flag"] == "unreadable"
+    shown = body(await client.get("$feed-message", params={"id": told["id"]}))
+    raw = next(each["valueBase64Binary"] for each in shown["parameter"] if each["name"] == "raw")
+    assert base64.b64decode(raw) == b"GARBAGE that is unlike any other"
+    for commit in ("true", "false"):
+        done = body(await client.post("$feed-replay", params={"id": told["id"], "commit": commit}))
+        assert parts(done["parameter"][0])["refused"] is True
+
+
+async def test_clients_may_be_forbidden_to_choose_ids(start: Start) -> None:
+    async with start(update_create=False) as client:
+        assert msa(await send(client, admission("200", "U1"))) == ["MSA|AA|U1"]
+        refused(await client.put("Patient/x", json={"resourceType": "Patient", "id": "x"}), 405)
 
 
 async def test_dead_letters_are_replayed_together(client: httpx.AsyncClient) -> None:
