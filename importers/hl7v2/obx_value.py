@@ -75,7 +75,7 @@ def _structured(conversion: Conversion, value: Value, obx: Segment) -> Value_:
     low, high = datatypes.decimal(first), datatypes.decimal(second)
     unit = unit_of(conversion, obx)
     if comparator != "<>" and low is not None:
-        if separator == "-" and high is not None:
+        if separator == "-" and high is not None and low <= high:
             return "valueRange", {"low": {"value": low, **unit}, "high": {"value": high, **unit}}
         if separator in (":", "/") and high is not None:
             numerator: Json = {"value": low, **unit}
@@ -119,7 +119,10 @@ def _range(conversion: Conversion, value: Value, obx: Segment) -> Value_:
     unit = unit_of(conversion, obx)
     bounds = {"low": datatypes.decimal(value.text(1)), "high": datatypes.decimal(value.text(2))}
     found = {name: {"value": bound, **unit} for name, bound in bounds.items() if bound is not None}
-    return ("valueRange", found) if found else _not_of_its_type(conversion, value, obx, "a range")
+    low, high = bounds.values()
+    if not found or (low is not None and high is not None and low > high):
+        return _not_of_its_type(conversion, value, obx, "a range")
+    return "valueRange", found
 
 
 def _as_text(conversion: Conversion, value: Value, obx: Segment) -> Value_:
