@@ -81,16 +81,16 @@ class Composition:
         if "system" in criteria:
             parts.append({criteria["system"]: self._of_system(criteria, where)})
         for canonical in criteria.get("valueSet", ()):
-            nested = self.members(canonical)
+            nested = None if canonical is None else self.members(canonical)
             if nested is None:
-                text = f"the value set '{where[:256]}' draws on '{canonical[:256]}', which is not known here"
+                text = f"the value set '{where[:256]}' draws on '{str(canonical)[:256]}', which is not known here"
                 raise Unknown(text)
             parts.append(nested)
         return reduce(codes.both, parts) if parts else {}
 
     def _of_system(self, criteria: Json, where: str) -> Codes:
         if "concept" in criteria:
-            return Codes(frozenset(each["code"] for each in criteria["concept"]))
+            return Codes(frozenset(each["code"] for each in criteria["concept"] if "code" in each))
         if "filter" not in criteria:
             return ALL
         system = criteria["system"]

@@ -50,7 +50,7 @@ class Concepts:
 
     def selected(self, condition: Mapping[str, Any], where: str) -> Codes:
         """What a filter `{property, op, value}` selects; `Unknown` where that cannot be told."""
-        name, operator, value = condition["property"], condition["op"], condition["value"]
+        name, operator, value = (condition.get(each, "") for each in ("property", "op", "value"))
         if name in _OF_THE_CODE:
             match operator:
                 case "is-a":
@@ -111,7 +111,9 @@ def of_code_system(resource: Mapping[str, Any]) -> Concepts:
     known = set()
     while waiting:
         concept, above = waiting.pop()
-        code = concept["code"]
+        code = concept.get("code")
+        if code is None:  # an extension says why
+            continue
         known.add(code)
         own = _properties(concept)
         named = own.get("parent", frozenset()) | ({above} if above else set())
@@ -132,5 +134,5 @@ def _properties(concept: Mapping[str, Any]) -> dict[str, frozenset[str]]:
         elif isinstance(value, dict):
             value = value.get("code")
         if value is not None:
-            found.setdefault(each["code"], set()).add(str(value))
+            found.setdefault(each.get("code", ""), set()).add(str(value))
     return {name: frozenset(values) for name, values in found.items()}

@@ -150,7 +150,7 @@ def _needs(value_set: Mapping[str, Any] | None) -> tuple[set[str], set[str]]:
     systems: set[str] = set()
     compose = (value_set or {}).get("compose", {})
     for each in (*compose.get("include", ()), *compose.get("exclude", ())):
-        urls.update(each.get("valueSet", ()))
+        urls.update(url for url in each.get("valueSet", ()) if url is not None)
         if "filter" in each and "system" in each:
             systems.add(each["system"])
     return urls, systems

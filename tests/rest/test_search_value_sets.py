@@ -151,3 +151,12 @@ async def test_what_cannot_be_told_is_refused_by_name(
     answer = await client.get("Observation", params={"code:in": value})
     assert answer.status_code in {400, 413}
     refused(answer, answer.status_code, says=why)
+
+
+async def test_extensions_in_place_of_values_are_no_fault(client: httpx.AsyncClient) -> None:
+    absent = {"extension": [{"url": "http://example.org/why", "valueCode": "unknown"}]}
+    odd = value_set("odd", {"include": [{"system": LOINC, "concept": [{"_code": absent}, {"code": "1-1"}]},
+                                        {"valueSet": [None], "_valueSet": [absent]}]})  # fmt: skip
+    stored = await client.put("ValueSet/odd", json=odd)
+    assert stored.status_code == 201, stored.text
+    refused(await client.get("Observation?code:in=ValueSet/odd"), 400, says="not known here")

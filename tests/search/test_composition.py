@@ -145,3 +145,19 @@ def test_neither_definition_nor_expansion() -> None:
     with pytest.raises(Unknown, match="neither a definition nor an expansion"):
         Composition({"it": {}}.get, lambda _: None).members("it")
     assert Composition(lambda _: None, lambda _: None).members("unknown") is None
+
+
+def test_what_has_extensions_in_place_of_values_is_met_without_a_fault() -> None:
+    """http://hl7.org/fhir/R4/json.html#primitive"""
+    absent = {"extension": [{"url": "http://x.org/why", "valueCode": "unknown"}]}
+    found = members({"include": [{"system": "s", "concept": [{"_code": absent}, {"code": "a"}]}]})
+    assert found == {"s": names("a")}
+    for broken in (
+        {"valueSet": [None], "_valueSet": [absent]},
+        {"system": "urn:tree", "filter": [{"property": "concept", "_op": absent, "value": "a"}]},
+        {"system": "urn:tree", "filter": [{"_property": absent, "op": "is-a", "value": "a"}]},
+    ):
+        with pytest.raises(Unknown):
+            members({"include": [broken]})
+    odd = [{"_code": absent}, {"code": "a", "property": [{"_code": absent, "valueCode": "x"}]}]
+    assert of_code_system({"concept": odd}).known == frozenset({"a"})
