@@ -7,6 +7,8 @@ from importers.hl7v2.conversion import Conversion
 from importers.hl7v2.er7 import Segment, Value
 from resources.codec import Json
 
+CALLED_OFF = frozenset({"cancelled", "noshow"})
+"""Status that have a reason (app-4)"""
 _UNTIMED = frozenset({"proposed", "cancelled", "waitlist"})
 """Status of appointments that need no time, http://hl7.org/fhir/R4/appointment.html (app-3)"""
 
@@ -36,6 +38,8 @@ def _candidates(conversion: Conversion, sch: Segment) -> list[tuple[Value, Value
 def adjusted(stored: Json, merged: Json, told: Json, newer: bool) -> Json:
     """An appointment whose time was never told has a status that needs none; the one that was meant is a reason."""
     status = merged.get("status")
+    if status not in CALLED_OFF and "cancelationReason" in merged:
+        merged = {name: value for name, value in merged.items() if name != "cancelationReason"}
     if status in _UNTIMED or "start" in merged:
         return merged
     if status in ("noshow", "entered-in-error"):

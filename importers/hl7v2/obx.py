@@ -283,6 +283,7 @@ def _add_address(conversion: Conversion, obx: Segment, reference: Json) -> None:
         return
     for draft in conversion.drafts:
         if draft.url == reference["reference"]:
+            address.pop("use", None)
             draft.resource.setdefault("address", [address])
 
 

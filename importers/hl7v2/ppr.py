@@ -40,6 +40,7 @@ def care_plan(conversion: Conversion) -> None:
             coding = {"system": _VERIFICATION, "code": "entered-in-error"}
             draft.resource["verificationStatus"] = {"coding": [coding]}
             draft.resource.pop("clinicalStatus", None)
+            draft.resource.pop("abatementDateTime", None)
             draft.clear = ("clinicalStatus",)
     for gol in conversion.message.all("GOL"):
         goal(conversion, gol, about, addressed)

@@ -127,7 +127,7 @@ def _add_concepts(conversion: Conversion, sch: Segment, resource: Json) -> None:
     if reason is not None:
         resource["reasonCode"] = [reason]
     event_reason = datatypes.codeable_concept(conversion, sch.value(6))
-    if event_reason is not None and conversion.message.event in ("S15", "S16", "S17", "S26"):
+    if event_reason is not None and resource["status"] in appointment_times.CALLED_OFF:
         resource["cancelationReason"] = event_reason
 
 
