@@ -82,7 +82,7 @@ async def many(mongod_uri: str, module_database_name: str) -> str:
             "to look for Observation by performer:missing, status took longer than the 0.001 s",
         ),
         ("Observation?encounter:missing=true&_count=0", "to count Observation by encounter:missing"),
-        ("Observation?patient.name:contains=zzz", "to look into Patient"),
+        ("Observation?patient.name:contains=zzz", "to look into "),
         ("Patient?_has:Observation:patient:status=final", "to look into Observation"),
         (
             "?_type=Patient,Observation&_tag:missing=true&_total=accurate",
