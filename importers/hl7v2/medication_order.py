@@ -15,6 +15,7 @@ from importers.hl7v2.er7 import Segment
 from importers.hl7v2.issue import REQUIRED_FIELD_MISSING
 from importers.hl7v2.medication import medication_of
 from importers.hl7v2.notes import remarks
+from importers.hl7v2.obx import Panel, observations
 from importers.hl7v2.order_group import OrderGroup
 from importers.hl7v2.override import overridable
 from importers.hl7v2.subject import Subject
@@ -46,7 +47,18 @@ def add(conversion: Conversion, groups: Sequence[OrderGroup], about: Subject) ->
         alone = number is None or often[str(number["value"])] == 1
         if (draft := request(conversion, group, about, alone=alone)) is not None:
             found.append(draft)
+        if group.results:
+            observe(conversion, group, known, about)
     return found
+
+
+def observe(
+    conversion: Conversion, group: OrderGroup, known: service_request.Numbers, about: Subject
+) -> None:
+    """What was observed for an order of medication."""
+    number = known.placer_first
+    key = service_request.short(conversion, number) if number else conversion.message.control_id
+    observations(conversion, group.results, Panel(key, about.elements()))
 
 
 def first(group: OrderGroup, name: str) -> Segment | None:
@@ -69,6 +81,9 @@ def request(
         return None
     resource: Json = {"resourceType": "MedicationRequest"}
     resource["identifier"] = [number for number in (known.placer, known.filler) if number is not None]
+    if rxe is not None and (prescription := rxe.text(15)):
+        system = conversion.config.derived_uri("id", conversion.facility, "prescription")
+        resource["identifier"].append({"system": system, "value": prescription})
     resource["status"] = _status(group)
     resource["intent"] = "instance-order" if rxg is not None and rxe is None and rxo is None else "order"
     code = named[-1][0].text(named[-1][1]) if named else ""

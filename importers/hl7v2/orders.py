@@ -67,9 +67,9 @@ def _service(conversion: Conversion, group: OrderGroup, about: Subject, *, alone
         draft.resource["specimen"] = samples
     if asked := _asked(conversion, group, key, about):
         draft.resource["supportingInfo"] = asked
-    for segment in group.others:
-        if segment.name == "IPC":
-            draft.resource["identifier"] = [*draft.resource.get("identifier", ()), *_of_imaging(segment)]
+    imaging = [number for segment in group.others if segment.name == "IPC" for number in _of_imaging(segment)]
+    if imaging:
+        draft.resource["identifier"] = [*draft.resource.get("identifier", ()), *imaging]
     return draft
 
 

@@ -16,7 +16,6 @@ from importers.hl7v2.dosage import instructions, quantity_at, route, routes_of, 
 from importers.hl7v2.er7 import Segment
 from importers.hl7v2.medication import medication_of
 from importers.hl7v2.notes import remarks
-from importers.hl7v2.obx import Panel, observations
 from importers.hl7v2.order_group import OrderGroup, by_patient, orders
 from importers.hl7v2.orders import order_message
 from importers.hl7v2.override import overridable
@@ -55,12 +54,9 @@ def _each(conversion: Conversion, name: str, make: Callable[..., Draft | None]) 
             for segment in group.others:
                 if segment.name == name:
                     make(part, segment, group, about, prescription)
-            _observe(part, group, about)
-
-
-def _observe(conversion: Conversion, group: OrderGroup, about: Subject) -> None:
-    if group.results:
-        observations(conversion, group.results, Panel(_key(conversion, group), about.elements()))
+            if group.results:
+                known = service_request.numbers(part, group)
+                medication_order.observe(part, group, known, about)
 
 
 def _key(conversion: Conversion, group: OrderGroup) -> str:

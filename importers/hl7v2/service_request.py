@@ -169,7 +169,7 @@ def _resource(
         resource["insurance"] = [*about.insurance]
     _add_schedule(conversion, group, resource)
     if orc is not None:
-        _add_control(conversion, orc, resource)
+        _add_control(conversion, orc, obr, resource)
     _add_requester(conversion, orc, obr, resource)
     if not result and (told := remarks(conversion, group.notes)):
         resource["note"] = [*resource.get("note", ()), *told]
@@ -230,7 +230,7 @@ def _add_schedule(conversion: Conversion, group: OrderGroup, resource: Json) -> 
         resource["note"] = told
 
 
-def _add_control(conversion: Conversion, orc: Segment, resource: Json) -> None:
+def _add_control(conversion: Conversion, orc: Segment, obr: Segment | None, resource: Json) -> None:
     if (
         orc.raw(9)
         and orc.text(1) in ("NW", "RO", "SN", "")
@@ -245,9 +245,12 @@ def _add_control(conversion: Conversion, orc: Segment, resource: Json) -> None:
         else:
             known = resource.get("reasonCode", [])
             resource["reasonCode"] = known if reason in known else [*known, reason]
-    if orc.raw(14) and (phone := datatypes.contact_point(conversion, orc.value(14))):
+    phone = next(
+        (s.value(field) for s, field in ((orc, 14), (obr, 17)) if s is not None and s.raw(field)), None
+    )
+    if phone is not None and (phone_point := datatypes.contact_point(conversion, phone)):
         url = f"{datatypes.EXTENSION}servicerequest-order-callback-phone-number"
-        extensions.append({"url": url, "valueContactPoint": phone})
+        extensions.append({"url": url, "valueContactPoint": phone_point})
     if extensions:
         resource["extension"] = extensions
     if where := concepts(conversion, orc, 29, "0482"):
