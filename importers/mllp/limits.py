@@ -15,6 +15,10 @@ class Limits:
     """on end outside of messages, before the connection is closed"""
     connections: int = 500
     """at once"""
+    large_bytes: int = 1024 * 1024
+    """from which on a message is large; of others as many are taken as there are connections"""
+    large_at_once: int = 8
+    """large messages, so that memory is bounded; who sends one more waits, and is read no further meanwhile"""
     idle_seconds: float = 3600
     """between two messages"""
     message_seconds: float = 60

@@ -47,6 +47,7 @@ class Listener:
         self._allowed = allowed
         self._tls = tls
         self._release_2 = release_2
+        self._large = asyncio.Semaphore(self._limits.large_at_once)
         self._sessions: dict[asyncio.Task[None], Session | None] = {}
         self._stopping = False
 
@@ -125,6 +126,7 @@ class Listener:
             self._receive,
             self._limits,
             self._metrics,
+            large=self._large,
             release_2=self._release_2,
         )
         task = asyncio.current_task()

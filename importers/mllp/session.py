@@ -37,14 +37,18 @@ class Session:
         limits: Limits,
         metrics: MllpMetrics,
         *,
+        large: asyncio.Semaphore,
         release_2: bool = False,
     ) -> None:
+        """`large` are the places for large messages of all connections together."""
         self._reader, self._writer = streams
         self._connection = connection
         self._receive = receive
         self._limits = limits
         self._metrics = metrics
         self._release_2 = release_2
+        self._large = large
+        self._has_place = False
         self._decoder = Decoder(limits.max_bytes, limits.junk_bytes)
         self._log = log.bind(connection=connection.id, address=connection.address)
         self._waiting: asyncio.Timeout | None = None
@@ -66,15 +70,36 @@ class Session:
     async def run(self) -> None:
         try:
             while not self._leaving and not self._stopping:
+                if self._decoder.size > self._limits.large_bytes and not self._has_place:
+                    await self._take_place()
+                    continue
                 await self._handle(await self._next())
             await self._close()
         except OSError as fault:
             # The sender has gone, or does not fetch his answer. What was not answered he will repeat.
             self._log.info("mllp_lost", reason=type(fault).__name__)
         finally:
+            self._leave_place()
             self._writer.transport.abort()
             tell = self._log.info if self._messages else self._log.debug
             tell("mllp_closed", messages=self._messages)
+
+    async def _take_place(self) -> None:
+        """Waits for a place among the large messages; until then TCP keeps the sender from sending more."""
+        try:
+            async with asyncio.timeout(None) as self._waiting:
+                await self._large.acquire()
+                self._has_place = True
+        except TimeoutError:
+            return
+        finally:
+            self._waiting = None
+        self._since = time.monotonic()
+
+    def _leave_place(self) -> None:
+        if self._has_place:
+            self._has_place = False
+            self._large.release()
 
     async def _next(self) -> Sequence[Event]:
         """What has come; sets `_leaving` where nothing more will be looked at."""
@@ -125,6 +150,7 @@ class Session:
                     self._metrics.junk.inc(event.size)
                     self._log.warning("mllp_junk", size=event.size, looks_like=event.kind)
         if events:
+            self._leave_place()
             # What the sender began meanwhile could not be read: that is not his slowness.
             self._since = time.monotonic()
 

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from ipaddress import ip_network
 
 import hl7
@@ -223,6 +223,52 @@ def test_500_megabytes_are_rejected_without_being_kept(loop_name: str) -> None:
     with listening(loop_name) as server, Client(server.port) as client:
         client.send(message("1"))
         assert client.answer() == ("AA", "1")
+
+
+def test_large_messages_wait_for_a_place_and_small_ones_do_not(loop_name: str) -> None:
+    limits = Limits(large_bytes=100_000, large_at_once=2, message_seconds=0.5)
+    large = message("0", "NTE|1||" + "x" * 20_000_000 + "\r")
+    with listening(loop_name, limits=limits) as server, ExitStack() as opened:
+        clients = [opened.enter_context(Client(server.port)) for _ in range(4)]
+        threads = []
+        for number, client in enumerate(clients):
+            wait = b"wait" if number < 2 else b"go"
+            block = large.replace(b"|0|", b"|%s%d|" % (wait, number), 1)
+            threads.append(threading.Thread(target=client.send, args=(block,)))
+            threads[-1].start()
+            if number < 2:
+                assert server.receiver.begun.acquire(timeout=10)
+        time.sleep(1)
+        # Two places are taken. The others wait longer than a message may take: that is not their slowness.
+        assert all(thread.is_alive() for thread in threads[2:])
+        with Client(server.port) as small:
+            small.send(message("small"))
+            assert small.answer() == ("AA", "small")
+        assert len(server.receiver.bodies) == 3
+        server.receiver.go_on.set()
+        assert {client.answer() for client in clients} == {
+            ("AA", n) for n in ("wait0", "wait1", "go2", "go3")
+        }
+        for thread in threads:
+            thread.join(10)
+
+
+def test_who_waits_for_a_place_does_not_hinder_a_stop(loop_name: str) -> None:
+    limits = Limits(large_bytes=100_000, large_at_once=1)
+    large = b"NTE|1||" + b"x" * 1_000_000
+    with (
+        listening(loop_name, limits=limits) as server,
+        Client(server.port) as one,
+        Client(server.port) as two,
+    ):
+        for client in (one, two):
+            client.sock.sendall(b"\x0b" + message("1") + large)
+            time.sleep(0.2)
+        began = time.monotonic()
+        server.stop(10)
+        assert time.monotonic() - began < 5
+        assert one.closed()
+        assert two.closed()
 
 
 def test_idle_connections_are_closed_and_those_that_talk_are_not(loop_name: str) -> None:
