@@ -74,7 +74,9 @@ def documents(conversion: Conversion) -> None:
 def _orders(conversion: Conversion, about: Subject) -> list[Json]:
     """What the document answers: ORC and OBR before it."""
     drafts = (
-        service_request.ordered(conversion, group, about, alone=True)
+        service_request.ordered(
+            conversion, group, about, service_request.numbers(conversion, group), alone=True
+        )
         for group in orders(conversion.message).groups
         if group.obr is not None
     )

@@ -60,7 +60,7 @@ def observation(conversion: Conversion, lines: Sequence[Result], panel: Panel) -
     """The draft of one observation, told in one OBX or in several lines of text."""
     obx = lines[0].obx
     code = datatypes.codeable_concept(conversion, obx.value(3)) or panel.code or obx_value.UNKNOWN_CODE
-    identifier = _identifier(conversion, obx, panel)
+    identifier, token = _identifier(conversion, obx, panel)
     resource: Json = {"resourceType": "Observation", "identifier": [identifier], "status": ""}
     _add_status(conversion, obx, resource)
     if category := _category(code, panel):
@@ -77,7 +77,7 @@ def observation(conversion: Conversion, lines: Sequence[Result], panel: Panel) -
     notes = [note for line in lines for note in line.notes]
     if notes and (told := remarks(conversion, notes)):
         resource["note"] = told
-    draft = conversion.add(resource, (identifiers.token(identifier),), moment=panel.moment)
+    draft = conversion.add(resource, (token,), moment=panel.moment)
     draft.adjust = result_status.settled
     return draft
 
@@ -100,7 +100,8 @@ def _joined(results: Sequence[Result]) -> list[list[Result]]:
     return found
 
 
-def _identifier(conversion: Conversion, obx: Segment, panel: Panel) -> Json:
+def _identifier(conversion: Conversion, obx: Segment, panel: Panel) -> tuple[Json, str]:
+    """What an observation is known by, and the search for it."""
     raw = obx.raw(3)
     component = obx.delimiters.component
     code = raw.partition(component)[0] if component in raw else raw
@@ -112,16 +113,17 @@ def _identifier(conversion: Conversion, obx: Segment, panel: Panel) -> Json:
     if instance := obx.text(21):
         key += f"/{instance}"
     key = " ".join(key.split())
-    found = {"system": conversion.config.derived_uri("observation"), "value": key}
+    found: Json = {"system": conversion.config.derived_uri("observation"), "value": key}
     number = panel.numbers.get(key, 0) + 1
-    while number > 1 or conversion.known("Observation", identifiers.token(found)) is not None:
-        number = max(number, 2)
+    if number > 1:
         found["value"] = f"{key}/#{number}"
-        if conversion.known("Observation", identifiers.token(found)) is None:
-            break
+    token = identifiers.token(found)
+    while conversion.known("Observation", token) is not None:
         number += 1
+        found["value"] = f"{key}/#{number}"
+        token = identifiers.token(found)
     panel.numbers[key] = number
-    return found
+    return found, token
 
 
 def _add_status(conversion: Conversion, obx: Segment, resource: Json) -> None:

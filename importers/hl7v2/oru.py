@@ -54,7 +54,7 @@ class _Results:
     def _order(self, group: OrderGroup, known: service_request.Numbers, *, alone: bool) -> None:
         conversion = self.conversion
         common = obr.panel(conversion, group, known, self.about)
-        request = service_request.ordered(conversion, group, self.about, alone=alone)
+        request = service_request.ordered(conversion, group, self.about, known, alone=alone)
         report = obr.report(conversion, group, known, common)
         resource = report.resource
         if request is not None:

@@ -79,12 +79,13 @@ def order(conversion: Conversion, group: OrderGroup, about: Subject, *, alone: b
     return conversion.add(resource, match, same=same)
 
 
-def ordered(conversion: Conversion, group: OrderGroup, about: Subject, *, alone: bool) -> Draft | None:
+def ordered(
+    conversion: Conversion, group: OrderGroup, about: Subject, known: Numbers, *, alone: bool
+) -> Draft | None:
     """The ServiceRequest that a result answers: pointed at, made where it is unknown and something is said of it.
 
     `alone`: no other service of this message has the number of this placer.
     """
-    known = numbers(conversion, group)
     if about.patient is None:
         return None
     if known.placer is None and not (known.filler is not None and _says_more(group)):
@@ -160,6 +161,8 @@ def _resource(
     resource: Json = {"resourceType": "ServiceRequest", "identifier": [*found]}
     if orc is not None and orc.raw(4) and (requisition := _requisition(conversion, orc)):
         resource["requisition"] = requisition
+    if (parent := _parent(conversion, orc, obr)) is not None:
+        resource["basedOn"] = [{"type": "ServiceRequest", "identifier": parent}]
     resource["status"] = order_status.status(orc, obr)
     resource["intent"] = "reflex-order" if obr is not None and obr.text(11) == "G" else "order"
     if obr is not None:
@@ -174,6 +177,19 @@ def _resource(
     if not result and (told := remarks(conversion, group.notes)):
         resource["note"] = [*resource.get("note", ()), *told]
     return resource
+
+
+def _parent(conversion: Conversion, orc: Segment | None, obr: Segment | None) -> Json | None:
+    """The number of the order from which this one goes on: OBR-29 or ORC-8, of the placer or of the filler."""
+    for segment, field in ((obr, 29), (orc, 8)):
+        if segment is None or not segment.raw(field):
+            continue
+        value = segment.value(field)
+        for part, code in ((1, "PLAC"), (2, "FILL")):
+            number = identifiers.entity(conversion, value.component(part), code)
+            if number is not None:
+                return number
+    return None
 
 
 def _requisition(conversion: Conversion, orc: Segment) -> Json | None:
