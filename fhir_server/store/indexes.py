@@ -27,6 +27,9 @@ DONE = "_done"
 """Keys of what was done once and for all, see `fhir_server.system.done`"""
 FEED, FEED_CHUNKS, FEED_SERVERS = "_feed", "_feed_chunks", "_feed_servers"
 """Messages of HL7 v2, see `fhir_server.store.feed`"""
+DICOM_INSTANCES, DICOM_ATTRS = "_dicom_instances", "_dicom_attrs"
+DICOM_STUDIES, DICOM_QUARANTINE = "_dicom_studies", "_dicom_quarantine"
+"""Instances of DICOM and the studies they are in, see `fhir_server.store.dicom`"""
 NAMESPACE_EXISTS = 48
 SMALL = 10_000
 """Documents over which an index is made at once; over more it is made while the server works."""
@@ -50,6 +53,16 @@ OTHERS: Mapping[str, Sequence[IndexModel]] = {
     ),
     FEED_CHUNKS: (_EXPIRES,),
     FEED_SERVERS: (IndexModel([("beat", ASCENDING)], name="beat", expireAfterSeconds=3600),),
+    DICOM_INSTANCES: (
+        IndexModel([(each, ASCENDING) for each in ("study", "state", "series", "num", "_id")], name="study"),
+        IndexModel([("cls", ASCENDING), ("study", ASCENDING)], name="cls+study"),
+    ),
+    DICOM_ATTRS: (),
+    DICOM_STUDIES: (
+        IndexModel([("next", ASCENDING)], name="next", partialFilterExpression={"next": {"$exists": True}}),
+        IndexModel([("ref", ASCENDING)], name="ref", partialFilterExpression={"ref": {"$exists": True}}),
+    ),
+    DICOM_QUARANTINE: (IndexModel([("study", ASCENDING), ("at", ASCENDING)], name="study+at"),),
 }
 """Those of collections that hold no resources"""
 _NO_VALUES = ("r", "v", "t", "put", "deleted")
