@@ -1,7 +1,7 @@
 """MDM^T01 to T11 → DocumentReference. http://hl7.org/fhir/uv/v2mappings, TXA, OBX and NTE[DocumentReference].
 
 A document is known by its unique number, TXA-12; an addendum or a replacement has a number of its own and names the
-document it belongs to in TXA-13. HL7 v2.8.2 chapter 9; docs/hl7v2.md#documents
+document it belongs to in TXA-13. HL7 v2.8.2 chapter 9; docs/hl7v2.md#notified-documents
 """
 
 from __future__ import annotations

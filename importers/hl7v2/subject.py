@@ -1,7 +1,7 @@
 """Who and which visit a message is about, where that is not what it is mainly for: results, orders, documents.
 
 What such a message says of the patient and of the visit fills gaps only: an analyser with an old address does not
-overwrite what the registration said. docs/hl7v2.md#who-may-change-what
+overwrite what the registration said. docs/hl7v2.md#updates
 """
 
 from __future__ import annotations
