@@ -74,6 +74,12 @@ class MongoDicom:
         found = await self._store.find(DICOM_STUDIES, {"_id": {"$in": uids}})
         return {each["_id"]: study_of(each) for each in found}
 
+    async def give(self, study: Study, patient: str) -> bool:
+        mine = {"_id": study.uid, "patient": study.patient}
+        with faults():
+            done = await self._collection(DICOM_STUDIES).update_one(mine, {"$set": {"patient": patient}})
+        return bool(done.matched_count)
+
     async def instances(self, sop_uids: Collection[str]) -> Mapping[str, Instance]:
         found = await self._store.find(DICOM_INSTANCES, {"_id": {"$in": list(sop_uids)}})
         return {each["_id"]: instance_of(each) for each in found}

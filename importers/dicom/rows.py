@@ -106,6 +106,10 @@ class DicomStore(Protocol):
         """Studies by UID; one that is not there begins with (patient, source). A study without a patient gets this one."""
         ...
 
+    async def give(self, study: Study, patient: str) -> bool:
+        """An empty study to another patient; False where somebody else has just done so."""
+        ...
+
     async def instances(self, sop_uids: Collection[str]) -> Mapping[str, Instance]: ...
 
     async def put_attrs(self, attrs: Mapping[str, Values]) -> None:
