@@ -12,7 +12,7 @@ from fhir_server.store.faults import faults
 if TYPE_CHECKING:
     from fhir_server.store.store import Store
 
-FORMAT = 1
+FORMAT = 2
 
 _SERVER = "_server"
 _NAME = "search-format"
