@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from importers.hl7v2 import merging
-from importers.hl7v2.conversion import Conversion, Draft
+from importers.hl7v2.conversion import Draft
 from importers.hl7v2.issue import Issue
 from importers.hl7v2.matching import Matches, Query, UnclearError, is_loser, matched, reference_of
 from importers.hl7v2.update import is_older, moment, same, updated, with_moment
@@ -22,6 +22,13 @@ from importers.submit import Find
 from resources.codec import Json
 
 __all__ = ["Reconciled", "UnclearError", "reconcile", "reconciled"]
+
+
+class Drafted(Protocol):
+    """What was made of a message (a `Conversion`), or of what else is to be brought together with the store."""
+
+    drafts: list[Draft]
+    issues: list[Issue]
 
 
 @dataclass(slots=True)
@@ -49,7 +56,7 @@ def entry_reference(entry: Json) -> str:
     return entry["fullUrl"] if "?" in url else url
 
 
-async def reconciled(conversion: Conversion, find: Find, attempt: int = 0) -> Reconciled:
+async def reconciled(conversion: Drafted, find: Find, attempt: int = 0) -> Reconciled:
     """`reconcile`, with a server's `find`; `attempt` counts how often the transaction ended in 409 or 412 before."""
     steps = reconcile(conversion, attempt)
     answers: list[list[Json]] | None = None
@@ -62,9 +69,7 @@ async def reconciled(conversion: Conversion, find: Find, attempt: int = 0) -> Re
         answers = await find(queries)
 
 
-def reconcile(
-    conversion: Conversion, attempt: int = 0
-) -> Generator[list[Query], list[list[Json]], Reconciled]:
+def reconcile(conversion: Drafted, attempt: int = 0) -> Generator[list[Query], list[list[Json]], Reconciled]:
     """Yields lists of queries, is sent a list of resources for each, returns what to write.
 
     Raises UnclearError where what is stored does not say who the message is about.

@@ -1,0 +1,218 @@
+"""Rows of a study → its ImagingStudy: some time after instances came in, and before somebody reads it.
+
+A study is folded two seconds after its first instance, then when none has come for ten, after a minute, or after
+5,000; so that ten thousand instances make a handful of versions. What is equal to what is stored is not written.
+Two that fold the same study at once make the same of it. A process that dies leaves the mark that a study is to be
+folded: another finds it. docs/dicom.md#growth
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import structlog
+
+from importers.dicom.links import linked
+from importers.dicom.rows import DicomStore, Group, Study
+from importers.dicom.sources import SourceConfig, Sources
+from importers.hl7v2.conversion import Draft
+from importers.hl7v2.issue import Issue
+from importers.hl7v2.reconcile import UnclearError, reconciled
+from importers.submit import Find, Sender, Submit
+from resources.codec import Json
+from resources.outcome import FHIRError
+
+PAUSE = 0.5
+"""Seconds between two looks for what is to be folded"""
+CONFLICTS = 8
+"""How often a study is reconciled again because others wrote what it is about"""
+MOST_DIRTY, AT_ONCE = 50, 4
+"""Studies that are folded before a search, and how many at the same time"""
+_IN_BETWEEN = {409, 412}
+_AWAY = 503
+UID_SYSTEM = "urn:dicom:uid"
+SOURCE_SYSTEM = "urn:fhir-server:dicom:source"
+"""System of the identifier of a source: the name of its settings"""
+OWN = ("started", "modality", "numberOfSeries", "numberOfInstances", "series")
+"""What nobody but the instances says: what they say no longer is no longer there"""
+
+log = structlog.get_logger()
+
+
+class Build(Protocol):
+    """What the rows of a study say, as drafts; pure. The ImagingStudy is among them, without `instance`."""
+
+    def __call__(self, uid: str, groups: Sequence[Group], config: SourceConfig) -> Sequence[Draft]: ...
+
+
+@dataclass(slots=True)
+class Told:
+    """Drafts as `reconcile` takes them."""
+
+    drafts: list[Draft]
+    issues: list[Issue] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What studies are folded with."""
+
+    store: DicomStore
+    sources: Sources
+    build: Build
+    origin: Callable[[Study, Sequence[Json], SourceConfig], list[Json]]
+    """What goes along with the entries of a transaction: where they come from"""
+    find: Find
+    submit: Submit
+    turn: Callable[[str], AbstractAsyncContextManager[None]]
+
+
+class Fold:
+    """Folds studies; `run` those whose time has come, as long as it does."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+
+    @property
+    def store(self) -> DicomStore:
+        """What is kept of instances."""
+        return self._work.store
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        while True:
+            if not await self._next():
+                await asyncio.sleep(PAUSE)
+
+    async def _next(self) -> bool:
+        try:
+            study = await self._work.store.claim()
+            if study is not None:
+                await self.fold(study)
+        except FHIRError as fault:  # MongoDB is away; who looks next finds the study again
+            log.warning("dicom_fold_waits", reason=str(fault))
+            return False
+        return study is not None
+
+    async def fresh(self, reference: str) -> Study | None:
+        """The study of an ImagingStudy, now that all that was acknowledged is in it; None where there is none."""
+        study = await self._work.store.study_of(reference)
+        if study is not None and study.dirty:
+            await self.fold(study)
+        return study
+
+    async def all_fresh(self) -> None:
+        """As many studies as change at any time in a hospital, before a search that may find them."""
+        free = asyncio.Semaphore(AT_ONCE)
+
+        async def one(study: Study) -> None:
+            async with free:
+                await self.fold(study)
+
+        waiting = await self._work.store.dirty(MOST_DIRTY)
+        await asyncio.gather(*(one(each) for each in waiting if each.fault is None))
+
+    async def fold(self, study: Study) -> None:
+        """Makes the ImagingStudy say what the rows say; what cannot be is noted and tried later. 503: MongoDB is away."""
+        async with self._work.turn(f"dicom study {study.uid}"):
+            found = await self._work.store.read(study.uid)
+            if found is None:
+                return
+            study = found[0]
+            try:
+                reference, patient = await self._folded(*found) if study.dirty else (study.reference, None)
+            except FHIRError as fault:
+                if fault.status == _AWAY:
+                    raise
+                where = {each for issue in fault.issues for each in (issue.code, *issue.expression)}
+                await self._failed(study, f"{fault.status} {', '.join(sorted(where))}")
+            except UnclearError as unclear:
+                await self._failed(study, unclear.issue.text)
+            except Exception as unknown:
+                log.exception("dicom_fold_failed")
+                await self._failed(study, type(unknown).__name__)
+            else:
+                await self._work.store.folded(study, reference=reference, patient=patient)
+
+    async def _failed(self, study: Study, fault: str) -> None:
+        log.error("dicom_study_not_folded", study=study.uid, reason=fault)
+        await self._work.store.failed(study, fault)
+
+    async def _folded(self, study: Study, groups: Sequence[Group]) -> tuple[str | None, str | None]:
+        """References to the ImagingStudy and its Patient, once both are stored."""
+        config = self._work.sources.named(study.source)
+        for attempt in range(CONFLICTS):
+            drafts = await self._drafts(study, groups, config)
+            if not drafts:
+                return None, None
+            made = await reconciled(Told(drafts), self._work.find, attempt)
+            references = _named(drafts, made.references)
+            entries = made.bundle.get("entry")
+            if not entries:
+                return references
+            for entry in entries:
+                if entry["request"].keys().isdisjoint({"ifMatch", "ifNoneMatch"}):
+                    entry["request"]["ifNoneMatch"] = "*"
+            bundle = {**made.bundle, "entry": [*entries, *self._work.origin(study, entries, config)]}
+            try:
+                await self._work.submit(bundle, sender_of(config))
+            except FHIRError as fault:
+                if fault.status not in _IN_BETWEEN:
+                    raise
+                last = fault
+                await asyncio.sleep(random.uniform(0.5, 1) * min(0.01 * 2**attempt, 0.5))  # noqa: S311
+            else:
+                return references
+        raise last
+
+    async def _drafts(self, study: Study, groups: Sequence[Group], config: SourceConfig) -> list[Draft]:
+        if groups:
+            drafts = list(self._work.build(study.uid, groups, config))
+        else:
+            drafts = await self._withdrawn(study)
+        for draft in drafts:
+            if draft.resource["resourceType"] == "ImagingStudy":
+                draft.adjust = adjusted
+                draft.moves = True  # whoever it belongs to: a study has one ImagingStudy
+        await linked(drafts, self._work.find)
+        return drafts
+
+    async def _withdrawn(self, study: Study) -> list[Draft]:
+        """The last instance is gone: the resource stays, for what refers to it, and says that it was in error."""
+        match = f"identifier={UID_SYSTEM}|urn:oid:{study.uid}"
+        [stored] = await self._work.find([("ImagingStudy", match)])
+        if not stored:
+            return []
+        told: Json = {"resourceType": "ImagingStudy", "status": "entered-in-error"}
+        told |= {"numberOfSeries": 0, "numberOfInstances": 0}
+        return [Draft(told, f"urn:uuid:{stored[0]['id']}", (match,))]
+
+
+def adjusted(stored: Json, merged: Json, told: Json, newer: bool) -> Json:
+    """What becomes of a stored ImagingStudy.
+
+    It keeps its patient, whom nobody but a merge changes, and the visit that somebody has put it in.
+    """
+    result = {name: value for name, value in merged.items() if name not in OWN or name in told}
+    if stored.get("status") != "entered-in-error" and "reference" in stored.get("subject", {}):
+        result["subject"] = stored["subject"]
+    if "reference" in stored.get("encounter", {}):
+        result["encounter"] = stored["encounter"]
+    return result
+
+
+def _named(drafts: Sequence[Draft], references: dict[str, str]) -> tuple[str | None, str | None]:
+    found: dict[str, Any] = {draft.resource["resourceType"]: references[draft.url] for draft in drafts}
+    patient = found.get("Patient", "")
+    return found.get("ImagingStudy"), patient if patient.startswith("Patient/") else None
+
+
+def sender_of(config: SourceConfig) -> Sender:
+    """Whom the audit trail names: the source by the name of its settings."""
+    who = {"identifier": {"system": SOURCE_SYSTEM, "value": config.name}, "display": config.name}
+    return Sender(None, "DICOM", who)
