@@ -133,6 +133,8 @@ class Result:
     """Further versions the interaction wrote or showed, `Patient/1/_history/2`, for the audit trail"""
     patients: tuple[str, ...] = ()
     """`Patient/…` references the access was about, for the audit trail"""
+    studies: tuple[tuple[str, int], ...] = ()
+    """Study Instance UIDs the access was about, with how many instances of each"""
 
     @property
     def location(self) -> str | None:

@@ -48,6 +48,8 @@ SYSTEM_OBJECT = coding(ENTITY_TYPE, "2")
 REQUEST_ID = coding(BALP_ENTITY_TYPE, "XrequestId")
 
 PATIENT = coding(ENTITY_ROLE, "1")
+REPORT = coding(ENTITY_ROLE, "3")
+"""A study, as DICOM's audit messages have it"""
 DOMAIN_RESOURCE = coding(ENTITY_ROLE, "4")
 QUERY = coding(ENTITY_ROLE, "24")
 
@@ -72,6 +74,7 @@ class Kind:
     client: Json
     server: Json
     subtype: list[Json] = field(default_factory=list)
+    type: Json = field(default_factory=lambda: TYPE_REST)
 
 
 def _kind(interaction: str, action: str) -> Kind:
@@ -107,6 +110,20 @@ http://hl7.org/fhir/R4/valueset-audit-event-sub-type.html
 """
 
 KINDS[None] = Kind("E", _SOURCE, _DESTINATION)
+
+_DICOM = {
+    "dicom-store": ("C", "110104"),
+    "dicom-retrieve": ("R", "110104"),
+    "dicom-query": ("E", "110112"),
+    "dicom-delete": ("D", "110105"),
+}
+KINDS |= {
+    name: Kind(action, *_ROLES[action], type=coding(DICOM, code)) for name, (action, code) in _DICOM.items()
+}
+"""DICOM Instances Transferred, Query, DICOM Study Deleted.
+
+https://dicom.nema.org/medical/dicom/current/output/chtml/part15/sect_A.5.html
+"""
 
 
 def outcome_of(status: int) -> Outcome:

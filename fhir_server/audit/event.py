@@ -69,7 +69,7 @@ class Source:
     def _skeleton(self, interaction: str | None) -> Json:
         """What all events of an interaction have in common."""
         kind = codes.KINDS[interaction]
-        event: Json = {"resourceType": "AuditEvent", "type": codes.TYPE_REST, "action": kind.action}
+        event: Json = {"resourceType": "AuditEvent", "type": kind.type, "action": kind.action}
         event |= {"agent": [self.servers[interaction]], "source": self.element}
         return {**event, "subtype": kind.subtype} if kind.subtype else event
 
@@ -97,6 +97,8 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
     query: str | None = None
     entities: Sequence[str] = ()
     patients: Sequence[str] = ()
+    studies: Sequence[tuple[str, int]] = ()
+    """Study Instance UIDs, and how many instances of each it was about"""
 
 
 def audit_event(access: Access) -> Json:
@@ -105,7 +107,7 @@ def audit_event(access: Access) -> Json:
     http://hl7.org/fhir/R4/auditevent.html
     """
     kind = codes.KINDS[access.interaction]
-    event: Json = {"resourceType": "AuditEvent", "type": codes.TYPE_REST}
+    event: Json = {"resourceType": "AuditEvent", "type": kind.type}
     if kind.subtype:
         event["subtype"] = kind.subtype
     event["action"] = kind.action
@@ -171,9 +173,19 @@ def _entities(access: Access) -> list[Json]:
         for each in patients
         if each
     ]
+    found += [_study(uid, count) for uid, count in access.studies]
     if access.request_id and (request_id := _text(access.request_id)):
         found.append({"what": {"identifier": {"value": request_id}}, "type": codes.REQUEST_ID})
     return found
+
+
+def _study(uid: str, instances: int) -> Json:
+    return {
+        "what": {"identifier": {"system": "urn:dicom:uid", "value": f"urn:oid:{uid}"}},
+        "type": codes.SYSTEM_OBJECT,
+        "role": codes.REPORT,
+        "detail": [{"type": "instances", "valueString": str(instances)}],
+    }
 
 
 def _patient(text: str, here: Site) -> str | None:
@@ -231,7 +243,8 @@ _ENTITY_TYPES = {
     each["code"]: token.terms(**each) for each in (codes.PERSON, codes.SYSTEM_OBJECT, codes.REQUEST_ID)
 }
 _ENTITY_ROLES = {
-    each["code"]: token.terms(**each) for each in (codes.PATIENT, codes.DOMAIN_RESOURCE, codes.QUERY)
+    each["code"]: token.terms(**each)
+    for each in (codes.PATIENT, codes.DOMAIN_RESOURCE, codes.QUERY, codes.REPORT)
 }
 
 
@@ -264,6 +277,7 @@ def _add_entities(found: Json, entities: Sequence[Json]) -> None:
         found["entity-role"] = [term for code in roles for term in _ENTITY_ROLES[code]]
     addresses: list[str] = []
     versions: list[str] = []
+    identifiers: list[str] = []
     for entity in entities:
         what = entity.get("what")
         if what is None:
@@ -274,8 +288,11 @@ def _add_entities(found: Json, entities: Sequence[Json]) -> None:
             if len(addresses[-1]) != len(text):
                 versions.append(text)
         else:
-            found["entity:identifier"] = token.terms(None, what["identifier"]["value"])
-    if addresses or "entity:identifier" in found:
+            identifier = what["identifier"]
+            identifiers += token.terms(identifier.get("system"), identifier["value"])
+    if identifiers:
+        found["entity:identifier"] = list(dict.fromkeys(identifiers))
+    if addresses or identifiers:
         found["entity"] = _values(addresses)
     if versions:
         found["entity:versioned"] = _values(versions)

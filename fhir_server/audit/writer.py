@@ -40,7 +40,11 @@ class AuditWriter:
     def success(self, unit: Unit, request: FhirRequest, result: Result) -> None:
         """Adds the event of an interaction to the unit of work that it commits with."""
         found = self._access(
-            request, "0", entities=_entities(request, result), patients=tuple(_patients(result))
+            request,
+            "0",
+            entities=_entities(request, result),
+            patients=tuple(_patients(result)),
+            studies=result.studies,
         )
         unit.record(self._stored(found))
 

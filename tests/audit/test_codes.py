@@ -12,13 +12,15 @@ ACTIONS = {
     "transaction": "E", "batch": "E", "operation": "E",
 }  # fmt: skip
 
+DICOM_ACTIONS = {"dicom-store": "C", "dicom-retrieve": "R", "dicom-query": "E", "dicom-delete": "D"}
+
 
 def role(kind: Kind) -> tuple[str, str]:
     return kind.client["coding"][0]["code"], kind.server["coding"][0]["code"]
 
 
 def test_every_interaction_of_the_server_can_be_written_down() -> None:
-    assert set(KINDS) - {None} == set(ACTIONS)
+    assert set(KINDS) - {None} == set(ACTIONS) | set(DICOM_ACTIONS)
     assert set(KINDS) >= TYPE_INTERACTIONS | SYSTEM_INTERACTIONS
 
 
@@ -28,6 +30,15 @@ def test_an_interaction_has_its_action_and_its_own_code(interaction: str, action
     assert kind.action == action
     assert kind.action in (registry.codes("http://hl7.org/fhir/ValueSet/audit-event-action") or ())
     assert kind.subtype == [{"system": "http://hl7.org/fhir/restful-interaction", "code": interaction}]
+
+
+@pytest.mark.parametrize(("interaction", "action"), DICOM_ACTIONS.items())
+def test_what_dicom_does_has_the_codes_of_its_audit_messages(interaction: str, action: str) -> None:
+    kind = KINDS[interaction]
+    assert kind.action == action
+    assert kind.subtype == []
+    assert kind.type["system"] == "http://dicom.nema.org/resources/ontology/DCM"
+    assert kind.type["code"] in {"110104", "110105", "110112"}
 
 
 def test_roles_say_which_way_the_data_flows() -> None:

@@ -318,6 +318,7 @@ REFERENCES = st.builds(
     query=st.none() | st.text(max_size=20),
     entities=st.lists(REFERENCES, max_size=4),
     patients=st.lists(st.sampled_from(PATIENTS), max_size=3),
+    studies=st.lists(st.tuples(st.sampled_from(["1.2.3", "2.25.7"]), st.integers(0, 9)), max_size=2),
     asked=st.sampled_from(
         [{}, {"resource_type": "Patient", "id": "1"}, {"resource_type": "Patient", "id": "$"}]
     ),
@@ -358,6 +359,18 @@ def test_an_event_is_found_by_what_it_is_about() -> None:
         ],
         "patient": "Patient/p1",
     }  # fmt: skip
+
+
+def test_a_transfer_names_its_studies_with_the_number_of_instances() -> None:
+    event = audit_event(access(interaction="dicom-store", studies=[("1.2.3", 7)]))
+    assert event["type"]["code"] == "110104"
+    assert event["entity"][0] == {
+        "what": {"identifier": {"system": "urn:dicom:uid", "value": "urn:oid:1.2.3"}},
+        "type": {"system": "http://terminology.hl7.org/CodeSystem/audit-entity-type", "code": "2"},
+        "role": {"system": "http://terminology.hl7.org/CodeSystem/object-role", "code": "3"},
+        "detail": [{"type": "instances", "valueString": "7"}],
+    }
+    assert [issue for issue in validate(event) if issue.severity != "warning"] == []
 
 
 def test_search_values_of_one_event_leave_those_of_the_next_alone() -> None:
