@@ -99,6 +99,8 @@ def request(
     draft = conversion.add(resource, match, role=role)
     if concept is None:
         draft.adjust = _medication_kept
+    elif not order_status.refers_to_earlier(group.orc):
+        draft.adjust = order_status.still_ended
     return draft
 
 

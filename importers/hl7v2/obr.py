@@ -71,7 +71,7 @@ def effective(conversion: Conversion, obr: Segment) -> Json:
 
 
 def report_key(conversion: Conversion, group: OrderGroup, known: Numbers) -> str:
-    """What the identifier of the report, and those of its observations, begin with."""
+    """What the identifier of the report, and those of its observations, begin with; equal ones are numbered."""
     obr = group.obr
     assert obr is not None
     number = known.filler_first
@@ -84,7 +84,16 @@ def report_key(conversion: Conversion, group: OrderGroup, known: Numbers) -> str
         conversion.issue(f"{obr.place}-3", told, REQUIRED_FIELD_MISSING, "information")
     if parent := parent_result(obr):
         key += "/" + "/".join(part for part in parent if part)
+    key = first = " ".join(key.split())
+    count = 1
+    while conversion.known("DiagnosticReport", identifiers.token(_own(conversion, key))) is not None:
+        count += 1
+        key = f"{first}/#{count}"
     return key
+
+
+def _own(conversion: Conversion, key: str) -> Json:
+    return {"system": conversion.config.derived_uri("report"), "value": key}
 
 
 def parent_result(obr: Segment) -> tuple[str, str] | None:
@@ -101,7 +110,7 @@ def report(conversion: Conversion, group: OrderGroup, known: Numbers, common: Pa
     """The draft of a report, without its results."""
     obr = group.obr
     assert obr is not None
-    own = {"system": conversion.config.derived_uri("report"), "value": " ".join(common.key.split())}
+    own = _own(conversion, common.key)
     found = [number for number in (known.filler, known.placer) if number is not None]
     resource: Json = {"resourceType": "DiagnosticReport", "identifier": [*found, own]}
     _add_status(conversion, group, resource)

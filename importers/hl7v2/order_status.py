@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from importers.hl7v2.er7 import Segment
+from resources.codec import Json
 
 ENDING: Final = {
     "CA": "revoked",
@@ -73,3 +74,12 @@ def status(orc: Segment | None, obr: Segment | None) -> str:
 def refers_to_earlier(orc: Segment | None) -> bool:
     """Whether ORC-1 changes an order that was sent before."""
     return orc is not None and orc.text(1).upper() not in ("", "NW", "SN", "RO", "CH")
+
+
+def still_ended(stored: Json, merged: Json, told: Json, newer: bool) -> Json:
+    """An order that has ended is not opened again by the message that placed it, which comes late; see Draft.adjust."""
+    before = stored.get("status")
+    return {**merged, "status": before} if before in _ENDED else merged
+
+
+_ENDED: Final = frozenset({"completed", "revoked", "stopped", "cancelled", "entered-in-error"})

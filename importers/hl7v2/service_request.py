@@ -76,7 +76,10 @@ def order(conversion: Conversion, group: OrderGroup, about: Subject, *, alone: b
     )
     if not resource["identifier"]:
         del resource["identifier"]
-    return conversion.add(resource, match, same=same)
+    draft = conversion.add(resource, match, same=same)
+    if not order_status.refers_to_earlier(group.orc):
+        draft.adjust = order_status.still_ended
+    return draft
 
 
 def ordered(

@@ -137,6 +137,24 @@ async def test_the_result_meets_an_order_whose_placer_named_no_authority(sender:
     assert order["status"] == "active"
 
 
+async def test_an_order_that_comes_after_its_result_stays_completed(sender: Sender) -> None:
+    await sender.send(
+        "ORU^R01", "ORC|RE|P5^EHR|F5^LAB", "OBR|1|P5^EHR|F5^LAB|GLU^Glucose^L|||||||||||||||||||||F"
+    )
+    assert (
+        await sender.send("ORM^O01", "ORC|NW|P5^EHR||||||||||55^Sato", "OBR|1|P5^EHR||GLU^Glucose^L") == "AA"
+    )
+    order = await sender.only("ServiceRequest")
+    assert (order["status"], order["requester"]["display"]) == ("completed", "Sato")
+
+
+async def test_equal_orders_of_a_message_have_a_report_each(sender: Sender) -> None:
+    lines = ["OBR|1|P6^EHR|F6^LAB|GLU^Glucose^L|||||||||||||||||||||F", "OBX|1|NM|GLU||5|mmol/L|||||F"] * 2
+    await sender.send("ORU^R01", *lines)
+    await sender.send("ORU^R01", *lines)
+    assert (len(await sender.all("DiagnosticReport")), len(await sender.all("Observation"))) == (2, 2)
+
+
 async def test_an_order_is_changed_and_cancelled(sender: Sender) -> None:
     await sender.send("ORM^O01", "ORC|NW|P7^EHR", "OBR|1|P7^EHR||CBC^Count^L", "OBR|2|P7^EHR||CRP^CRP^L")
     await sender.send("ORM^O01", "ORC|CA|P7^EHR", "OBR|1|P7^EHR||CRP^CRP^L")
