@@ -6,7 +6,7 @@ The core knows no HTTP: `rest` makes a `FhirRequest` of an HTTP request, `system
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fhir_server.settings import Settings
     from fhir_server.store.store import Store
     from fhir_server.store.unit import Unit
+    from importers.dicom.dicom import Dicom, Transfer
     from importers.hl7v2.feed import Feed
     from resources.outcome import FHIRError, Issue
 
@@ -165,6 +166,9 @@ class Audit(Protocol):
     async def failure(self, request: FhirRequest, fault: FHIRError) -> None:
         """Returns when the event of a refusal or failure is durable."""
 
+    async def transferred(self, transfers: Sequence[Transfer]) -> None:
+        """The same for instances of DICOM that came in, by study."""
+
 
 @dataclass(slots=True, frozen=True)
 class Context:
@@ -180,6 +184,8 @@ class Context:
     """Signs paging cursors; the same in every worker"""
     feed: Feed | None = None
     """Messages of HL7 v2; None where none are taken (while something is loaded, say)"""
+    dicom: Dicom | None = None
+    """Instances of DICOM, and the studies they become; None as for messages"""
 
     def at(self, site: Site) -> Context:
         """The same with the search parameters of this site."""

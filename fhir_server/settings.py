@@ -125,6 +125,30 @@ class Settings(BaseSettings):
         "for the same patient is in work; then it is asked to send again (AR).",
     )
 
+    dicom_file: str = Field(
+        default="",
+        description="TOML file about the sources of DICOM instances: zones, identifiers, corrections, where the pixels "
+        "are (docs/dicom.md). Empty: all are taken alike.",
+    )
+    dicom_first_seconds: Seconds = Field(
+        default=2.0, description="How long after its first instance a study becomes an ImagingStudy."
+    )
+    dicom_quiet_seconds: Seconds = Field(
+        default=10.0, description="How long no instance has come when an ImagingStudy is brought up to date."
+    )
+    dicom_most_seconds: Seconds = Field(
+        default=60.0, description="How long at most it is not brought up to date while instances come."
+    )
+    dicom_count: int = Field(
+        default=5000, ge=1, le=1_000_000, description="Changes after which it is brought up to date at once."
+    )
+    dicom_shown_instances: int = Field(
+        default=2000,
+        ge=0,
+        le=20_000,
+        description="Most instances that are listed in an ImagingStudy which is read; of more, `$instances` lists them.",
+    )
+
     max_body_bytes: Bytes = Field(
         default=64 * 1024 * 1024, description="Largest request body as sent; more is 413."
     )

@@ -1,0 +1,75 @@
+"""What a server has at hand for DICOM: how instances come in, how they become studies, and who is told of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from importers.dicom.arrivals import Arrivals, Outcome
+from importers.dicom.fold import Fold
+from importers.dicom.rows import DicomStore
+from importers.dicom.sources import SourceConfig, Sources
+
+Door = Literal["C-STORE", "STOW-RS", "FHIR", "file"]
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Where instances come from: the door, network address, what the peer says of itself, and its AE title."""
+
+    door: Door
+    address: str | None = None
+    software: str | None = None
+    ae: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """What came of one study in one request or association."""
+
+    study_uid: str
+    peer: Peer
+    source: str
+    """Name of its settings"""
+    counts: Counter[str]
+    """Instances by what became of them"""
+    patient: str | None = None
+    """`Patient/…` where it is known already"""
+
+
+class Tell(Protocol):
+    """Leaves an AuditEvent of transfers; 503 where it cannot."""
+
+    async def __call__(self, transfers: Sequence[Transfer]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Dicom:
+    """All of it, put together by the server."""
+
+    store: DicomStore
+    sources: Sources
+    arrivals: Arrivals
+    fold: Fold
+    tell: Tell
+    shown: int
+    """Instances that are listed in an ImagingStudy which is read"""
+
+    def source_of(self, peer: Peer) -> SourceConfig:
+        return self.sources.of(peer.ae, peer.address)
+
+    async def told(self, peer: Peer, outcomes: Sequence[Outcome]) -> None:
+        """One AuditEvent for each study of a request, before it is answered, or of an association, at its end."""
+        by_study: dict[str, Counter[str]] = {}
+        for each in outcomes:
+            by_study.setdefault(each.study_uid, Counter())[each.status] += 1
+        source = self.source_of(peer).name
+        transfers = []
+        for uid, counts in by_study.items():
+            study = await self.store.study(uid)
+            patient = study.patient_reference if study is not None else None
+            transfers.append(Transfer(uid, peer, source, counts, patient))
+        if transfers:
+            await self.tell(transfers)
