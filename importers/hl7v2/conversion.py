@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -67,6 +67,8 @@ class Conversion:
     key: str = ""
     drafts: list[Draft] = field(default_factory=list)
     issues: list[Issue] = field(default_factory=list)
+    named: dict[Hashable, Draft] = field(default_factory=dict)
+    """drafts of those who have no number, by what they are known by in this message"""
     _matched: dict[tuple[str, str], Draft] = field(default_factory=dict)
     _systems: dict[str, str] = field(default_factory=dict)
 

@@ -17,8 +17,10 @@ from importers.hl7v2.datatypes import EXTENSION, codeable_concept, date_time, de
 from importers.hl7v2.er7 import Segment, Value
 from importers.hl7v2.issue import DATA_TYPE_ERROR
 from importers.hl7v2.override import overridable
+from importers.hl7v2.patient import MOST_NUMBERS
 from importers.hl7v2.roles import RESTRICTED
 from importers.hl7v2.times import is_backwards
+from importers.hl7v2.update import identifier_key
 from importers.hl7v2.visit import OPEN, Visit, adjusted, since, status_of
 from resources.codec import Json
 from resources.datatypes import date_interval
@@ -120,13 +122,13 @@ def _is_visit(pv1: Segment, event: str) -> bool:
 
 def visit_numbers(conversion: Conversion, pv1: Segment) -> list[Json]:
     """The Identifiers of a visit: PV1-19 and PV1-50."""
-    found = []
+    found: dict[object, Json] = {}
     for field in (19, 50):
-        for value in pv1.values(field):
+        for value in pv1.values(field)[:MOST_NUMBERS]:
             number = visit_number(conversion, value)
-            if number is not None and number not in found:
-                found.append(number)
-    return found
+            if number is not None:
+                found.setdefault(identifier_key(number), number)
+    return list(found.values())
 
 
 def visit_number(conversion: Conversion, value: Value) -> Json | None:
@@ -187,7 +189,7 @@ def _add_period(conversion: Conversion, pv1: Segment, resource: Json, visit: Vis
 
 
 def _add_participants(conversion: Conversion, pv1: Segment, pv2: Segment | None, resource: Json) -> None:
-    found = []
+    found: dict[object, Json] = {}
     sources = [(pv1, *row) for row in _PARTICIPANTS]
     if pv2 is not None:
         sources.append((pv2, 13, "REF", "referrer"))
@@ -196,11 +198,10 @@ def _add_participants(conversion: Conversion, pv1: Segment, pv2: Segment | None,
             individual = practitioner(conversion, value)
             if individual is not None:
                 kind = {"coding": [{"system": _PARTICIPATION, "code": code}], "text": text}
-                part = {"type": [kind], "individual": individual}
-                if part not in found:
-                    found.append(part)
+                key = (code, individual.get("reference"), individual.get("display"))
+                found.setdefault(key, {"type": [kind], "individual": individual})
     if found:
-        resource["participant"] = found
+        resource["participant"] = list(found.values())
 
 
 def _add_locations(conversion: Conversion, pv1: Segment, resource: Json, visit: Visit) -> None:

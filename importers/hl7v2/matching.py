@@ -9,21 +9,16 @@ docs/hl7v2.md#identity, http://hl7.org/fhir/R4/patient.html#linking
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID, uuid5
 
 from importers.hl7v2.conversion import Draft
-from importers.hl7v2.identifiers import token
 from importers.hl7v2.issue import DUPLICATE_KEY, Issue
+from importers.hl7v2.look_up import Names, Query, look_up, mentioned, queries_of
 from resources.codec import Json
 
-Query = tuple[str, str]
-"""Resource type and search query"""
-
 _IDS = UUID("8a0f6bd2-6f0c-4c52-9d5e-0f3f6c1c4f4e")
-_MOST_AT_ONCE = 40
 _MOST_LINKS = 20
 _SUBJECTS = ("subject", "patient", "beneficiary")
 
@@ -38,11 +33,11 @@ class UnclearError(Exception):
 
 @dataclass(slots=True)
 class Matches:
-    """What was found: `stored` by the url of a draft (None: new), `references` by which others name it."""
+    """What was found: `stored` by the url of a draft (None: new), `names` by which others refer to it."""
 
     attempt: int = 0
     stored: dict[str, Json | None] = field(default_factory=dict)
-    references: dict[str, str] = field(default_factory=dict)
+    names: Names = field(default_factory=Names)
     new_ids: dict[str, str | None] = field(default_factory=dict)
     """Ids of what is new, None where the server gives one; only those in `unique` say what the draft matches by"""
     unique: set[str] = field(default_factory=set)
@@ -51,6 +46,10 @@ class Matches:
     issues: list[Issue] = field(default_factory=list)
     claimed: set[str] = field(default_factory=set)
     keys: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def references(self) -> dict[str, str]:
+        return self.names.references
 
     def survivor(self, reference: str) -> str:
         """The patient that a reference means after all merges that were seen; itself where there are none."""
@@ -85,11 +84,12 @@ def is_loser(draft: Draft) -> bool:
 def matched(drafts: Sequence[Draft], matches: Matches) -> Asking:
     """Finds what each draft is about, those first that others are found by."""
     open_ = [draft for draft in drafts if not is_loser(draft)]
+    matches.names.urls = {draft.url for draft in drafts}
     urls = {draft.url for draft in open_}
     while open_:
-        wave = [draft for draft in open_ if not any(url in urls for url in _mentioned(draft, urls))]
+        wave = [draft for draft in open_ if urls.isdisjoint(mentioned(draft))]
         wave = wave or open_  # each waits for another: they are new
-        found = yield from _look_up(wave, matches)
+        found = yield from look_up(wave, matches.names)
         for draft in sorted(wave, key=lambda each: each.resource["resourceType"] != "Patient"):
             candidates = found.get(draft.url, [])
             if draft.resource["resourceType"] == "Patient":
@@ -101,80 +101,6 @@ def matched(drafts: Sequence[Draft], matches: Matches) -> Asking:
                 yield from _under_its_own_id(draft, matches)
         urls -= {draft.url for draft in wave}
         open_ = [draft for draft in open_ if draft.url in urls]
-
-
-def _mentioned(draft: Draft, urls: set[str]) -> Iterable[str]:
-    for query in draft.match:
-        if "urn:uuid:" in query:
-            yield from (url for url in urls if url in query)
-
-
-def _queries(draft: Draft, matches: Matches) -> list[str]:
-    """The queries of a draft with references in place of urls; without those about what is new itself."""
-    result = []
-    for query in draft.match:
-        asked = query
-        if "urn:uuid:" in query:
-            for url, reference in matches.references.items():
-                asked = asked.replace(url, reference)
-        if "urn:uuid:" not in asked:
-            result.append(asked)
-    return result
-
-
-def _look_up(
-    wave: Iterable[Draft], matches: Matches
-) -> Generator[list[Query], list[list[Json]], dict[str, list[Json]]]:
-    """The candidates of each draft, by its url: all queries of a wave at once, identifiers of one type in one."""
-    wanted = {draft.url: (draft.resource["resourceType"], _queries(draft, matches)) for draft in wave}
-    asked: list[Query] = []
-    members: list[list[str]] = []
-    identifiers: dict[str, list[str]] = defaultdict(list)
-    for kind, queries in wanted.values():
-        for query in queries:
-            if query.startswith("identifier=") and "&" not in query:
-                if query not in identifiers[kind]:
-                    identifiers[kind].append(query)
-            elif (kind, query) not in asked:
-                asked.append((kind, query))
-                members.append([query])
-    for kind, queries in identifiers.items():
-        for start in range(0, len(queries), _MOST_AT_ONCE):
-            some = queries[start : start + _MOST_AT_ONCE]
-            asked.append(
-                (kind, "identifier=" + ",".join(query.removeprefix("identifier=") for query in some))
-            )
-            members.append(some)
-    if not asked:
-        return {}
-    answers = yield asked
-    by_query: dict[Query, list[Json]] = defaultdict(list)
-    for (kind, _), some, found in zip(asked, members, answers, strict=True):
-        _sort(kind, some, found, by_query)
-    return {url: _candidates(kind, queries, by_query) for url, (kind, queries) in wanted.items()}
-
-
-def _sort(kind: str, queries: list[str], found: list[Json], by_query: dict[Query, list[Json]]) -> None:
-    if len(queries) == 1:
-        by_query[kind, queries[0]] += found
-        return
-    for resource in found:
-        identifiers = resource.get("identifier", ())
-        for identifier in identifiers if isinstance(identifiers, list) else [identifiers]:
-            query = token(identifier) if "value" in identifier else ""
-            if query in queries and resource not in by_query[kind, query]:
-                by_query[kind, query].append(resource)
-
-
-def _candidates(kind: str, queries: list[str], by_query: dict[Query, list[Json]]) -> list[Json]:
-    """What the first query found that found anything; of patients what any found."""
-    result: dict[str, Json] = {}
-    for query in queries:
-        for resource in by_query.get((kind, query), ()):
-            result.setdefault(resource["id"], resource)
-        if result and kind != "Patient":
-            break
-    return sorted(result.values(), key=lambda each: str(each["id"]))
 
 
 def _patient(
@@ -283,7 +209,7 @@ def _under_its_own_id(draft: Draft, matches: Matches) -> Asking:
 
 def _key(draft: Draft, matches: Matches) -> str | None:
     """What the id of a new resource is made of, so that two messages that create it at once collide."""
-    queries = _queries(draft, matches)
+    queries = queries_of(draft, matches.names)
     subject = _subject(draft.resource)
     if subject is not None:
         subject = matches.references.get(subject, subject)

@@ -14,7 +14,8 @@ from uuid import UUID, uuid5
 
 from importers.hl7v2.conversion import Draft
 from importers.hl7v2.issue import DUPLICATE_KEY, Issue
-from importers.hl7v2.matching import Matches, Query, UnclearError, is_loser, reference_of, replaced_by, seen
+from importers.hl7v2.look_up import Query
+from importers.hl7v2.matching import Matches, UnclearError, is_loser, reference_of, replaced_by, seen
 from importers.hl7v2.update import identifier_key
 from resources import compartments
 from resources.codec import Json

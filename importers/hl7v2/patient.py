@@ -26,18 +26,20 @@ from importers.hl7v2.datatypes import (
     identifier,
 )
 from importers.hl7v2.er7 import Segment, Value
-from importers.hl7v2.issue import REQUIRED_FIELD_MISSING, SEQUENCE_ERROR, Issue
+from importers.hl7v2.issue import CARDINALITY, REQUIRED_FIELD_MISSING, SEQUENCE_ERROR, Issue
 from importers.hl7v2.override import overridable
 from importers.hl7v2.race import ethnicity, race
 from importers.hl7v2.roles import RESTRICTED
 from importers.hl7v2.tables import codes
+from importers.hl7v2.update import identifier_key
 from resources.codec import Json
 
 _SEX = {"FEMALE": "F", "MALE": "M", "OTHER": "O", "UNKNOWN": "U"}
 _YES = {"Y": True, "N": False, "YES": True, "NO": False, "1": True, "0": False}
+MOST_NUMBERS = 100
+"""Identifiers of a patient, or of a visit, that are looked at in one message"""
 _NO_NUMBER = re.compile(r"0+|9{6,}|UNKNOWN|UNK|NONE|N/?A|TEST", re.IGNORECASE)
 """What is written where a number is asked for and there is none"""
-"""Years; resources.business_rules refuses older people"""
 
 _DELETED = {
     5: ("name",),
@@ -139,6 +141,10 @@ def numbers_of(conversion: Conversion, pid: Segment) -> tuple[list[Json], tuple[
 def _add_numbers(conversion: Conversion, values: Iterable[Value], found: list[Json]) -> list[str]:
     match = []
     for value in values:
+        if len(found) >= MOST_NUMBERS:
+            told = f"A patient has at most {MOST_NUMBERS} numbers in a message; the others were left out"
+            conversion.issue(value.place, told, CARDINALITY)
+            break
         number = identifier(conversion, value)
         if number is not None:
             _put(found, number)
@@ -154,7 +160,7 @@ def strong_numbers(conversion: Conversion, values: Iterable[Value]) -> list[Json
 
 
 def _put(found: list[Json], number: Json) -> None:
-    if not any(each["value"] == number["value"] and each.get("system") == number["system"] for each in found):
+    if identifier_key(number) not in {identifier_key(each) for each in found}:
         found.append(number)
 
 
@@ -187,14 +193,14 @@ def _add_contact_points(conversion: Conversion, pid: Segment, resource: Json) ->
         addresses = [{"district": county}]
     if addresses:
         resource["address"] = addresses
-    points = []
+    points: dict[object, Json] = {}
     for field, use in ((13, "home"), (14, "work"), (40, "")):
         for value in pid.values(field):
             point = contact_point(conversion, value, use)
-            if point is not None and point not in points:
-                points.append(point)
+            if point is not None:
+                points.setdefault((point["system"], point["value"], point.get("use")), point)
     if points:
-        resource["telecom"] = points
+        resource["telecom"] = list(points.values())
 
 
 def _add_birth(conversion: Conversion, pid: Segment, resource: Json) -> None:

@@ -16,7 +16,8 @@ from typing import Any, Protocol
 from importers.hl7v2 import merging
 from importers.hl7v2.conversion import Draft
 from importers.hl7v2.issue import Issue
-from importers.hl7v2.matching import Matches, Query, UnclearError, is_loser, matched, reference_of
+from importers.hl7v2.look_up import Query
+from importers.hl7v2.matching import Matches, UnclearError, is_loser, matched, reference_of
 from importers.hl7v2.update import is_older, moment, same, updated, with_moment
 from importers.submit import Find
 from resources.codec import Json

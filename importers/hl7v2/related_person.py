@@ -155,16 +155,13 @@ def account(conversion: Conversion, pid: Segment, patient: Draft, encounter: Dra
 def person_match(conversion: Conversion, person: Json, patient: Draft) -> Draft:
     """The draft of a RelatedPerson; one of the same name in the same message is the same, completed."""
     key = _key(person)
-    for draft in conversion.drafts:
-        other = draft.resource
-        if (
-            other["resourceType"] == "RelatedPerson"
-            and other["patient"] == person["patient"]
-            and _key(other) == key
-        ):
-            _complete(other, person)
-            return draft
-    return conversion.add(person, match=(of_patient(patient),), same=partial(_same, key))
+    known = conversion.named.get((patient.url, key))
+    if known is not None:
+        _complete(known.resource, person)
+        return known
+    draft = conversion.add(person, match=(of_patient(patient),), same=partial(_same, key))
+    conversion.named[patient.url, key] = draft
+    return draft
 
 
 def _complete(known: Json, other: Json) -> None:

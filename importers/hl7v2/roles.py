@@ -53,11 +53,14 @@ def _general_practitioner(
     if segment.text(role).upper() not in _PRIMARY_CARE:
         return
     who = practitioner(conversion, segment.value(person)) or organization(conversion, segment.value(employer))
-    known = patient.resource.setdefault("generalPractitioner", [])
-    if who is not None and who not in known:
-        known.append(who)
-    if not known:
-        del patient.resource["generalPractitioner"]
+    if who is None:
+        return
+    key = ("generalPractitioner", who.get("reference"), who.get("display"))
+    if key not in conversion.named:
+        conversion.named[key] = patient
+        known = patient.resource.setdefault("generalPractitioner", [])
+        if who not in known[:10]:  # of PD1-4
+            known.append(who)
 
 
 def _participant(conversion: Conversion, segment: Segment, fields: tuple[int, ...], encounter: Draft) -> None:

@@ -187,6 +187,15 @@ def test_who_was_merged_stands_for_the_survivor(conversion: Conversion) -> None:
     assert requests(answered(conversion, stored)[0])[0]["url"] == "Patient/q"
 
 
+def test_an_authority_may_be_a_uuid(conversion: Conversion) -> None:
+    system = "urn:uuid:426d2726-51fc-89fe-a946-8596e80a80eb"
+    resource = {"resourceType": "Patient", "identifier": [{"system": system, "value": "1"}]}
+    conversion.add(resource, match=(f"identifier={system}|1",))
+    stored = {("Patient", f"identifier={system}|1"): [current(resource, "p")]}
+    result, _ = answered(conversion, stored)
+    assert result.references == {conversion.drafts[0].url: "Patient/p"}
+
+
 def test_links_in_a_circle_end(conversion: Conversion) -> None:
     conversion.add(numbered("Patient", gender="male"), match=(ONE,))
     links = {"p": "q", "q": "p"}
