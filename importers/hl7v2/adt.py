@@ -13,7 +13,7 @@ from importers.hl7v2.obx import Panel, observations
 from importers.hl7v2.order_group import Result
 from importers.hl7v2.patient import patient
 from importers.hl7v2.procedure import procedures
-from importers.hl7v2.related_person import account, guarantors, next_of_kin
+from importers.hl7v2.related_person import account, guarantors, mother, next_of_kin
 from importers.hl7v2.roles import roles
 
 
@@ -38,6 +38,8 @@ def around(conversion: Conversion, subject: Draft, visit: Draft | None) -> None:
         account(conversion, pid, subject, visit)
     elif message.first("GT1"):
         guarantors(conversion, subject)
+    if pid is not None and pid.raw(21):
+        mother(conversion, pid, subject)
     allergies(conversion, subject)
     if message.first("DG1"):
         diagnoses(conversion, subject, visit)

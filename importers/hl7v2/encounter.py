@@ -105,10 +105,16 @@ def encounter(
 
 
 def _happened(conversion: Conversion) -> str | None:
-    """When the event occurred (EVN-6), else when it was recorded."""
-    evn = conversion.message.first("EVN")
-    occurred = date_time(conversion, evn.value(6)) if evn is not None and evn.raw(6) else None
-    return occurred or conversion.moment
+    """When the event occurred (EVN-6, or ZBE-2 of a movement), else when it was recorded."""
+    for name, number in (("EVN", 6), ("ZBE", 2)):
+        segment = conversion.message.first(name)
+        if (
+            segment is not None
+            and segment.raw(number)
+            and (told := date_time(conversion, segment.value(number)))
+        ):
+            return told
+    return conversion.moment
 
 
 def _is_visit(pv1: Segment, event: str) -> bool:

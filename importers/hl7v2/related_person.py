@@ -24,6 +24,7 @@ from importers.hl7v2.er7 import Segment
 from importers.hl7v2.identifiers import authority, system, token, type_concept
 from importers.hl7v2.keyed import of_patient
 from importers.hl7v2.override import overridable
+from importers.hl7v2.patient import MOST_NUMBERS, strong_numbers
 from resources.codec import Json
 from resources.datatypes import period_interval
 
@@ -52,6 +53,21 @@ def next_of_kin(conversion: Conversion, patient: Draft) -> None:
             contacts.append(contact)
     if contacts:
         patient.resource["contact"] = contacts
+
+
+def mother(conversion: Conversion, pid: Segment, patient: Draft) -> None:
+    """The mother of a newborn, known by her numbers (PID-21)."""
+    numbers = strong_numbers(conversion, pid.values(21)[:MOST_NUMBERS])
+    if any(letter.isdigit() for each in numbers for letter in each["value"]):  # and not a misplaced Y or N
+        relationship = {"system": _ROLE_CODE, "code": "MTH", "display": "mother"}
+        resource = {
+            "resourceType": "RelatedPerson",
+            "identifier": numbers,
+            "patient": conversion.reference(patient),
+            "relationship": [{"coding": [relationship]}],
+        }
+        known = frozenset(each["value"] for each in numbers)
+        conversion.add(resource, match=(of_patient(patient),), same=partial(_has_number, known))
 
 
 @overridable("NK1")
@@ -180,3 +196,7 @@ def _key(person: Json) -> Hashable:
 
 def _same(key: Hashable, stored: Json) -> bool:
     return _key(stored) == key
+
+
+def _has_number(known: frozenset[str], stored: Json) -> bool:
+    return any(each.get("value") in known for each in stored.get("identifier", ()))
