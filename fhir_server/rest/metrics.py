@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
+from pathlib import Path
 
+import psutil
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -72,9 +74,18 @@ class Metrics:
         """The numbers in Prometheus' text format."""
         if MULTIPROCESS_DIR not in os.environ:
             return generate_latest(self.registry)
+        _forget_the_dead(Path(os.environ[MULTIPROCESS_DIR]))
         everyone = CollectorRegistry()
         MultiProcessCollector(everyone)  # type: ignore[no-untyped-call]
         return generate_latest(everyone)
+
+
+def _forget_the_dead(folder: Path) -> None:
+    """What a worker had open is not open any more when it was killed; what it had counted stays counted."""
+    for file in folder.glob("gauge_live*_*.db"):
+        pid = int(file.stem.rpartition("_")[2])
+        if not psutil.pid_exists(pid):
+            mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
 
 
 def metrics_route(metrics: Metrics) -> Route:

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
 
-from fhir_server.rest.metrics import Metrics, metrics_route
+from fhir_server.rest.metrics import MULTIPROCESS_DIR, Metrics, metrics_route
 
 
 def samples(text: str) -> dict[tuple[str, ...], float]:
@@ -45,6 +50,24 @@ def test_what_clients_invent_makes_no_new_series() -> None:
         ("fhir_requests_total", "read", "404", "other"): 1000,
         ("fhir_requests_total", "other", "405", "Patient"): 1000,
     }
+
+
+def test_what_a_killed_worker_had_open_is_forgotten(tmp_path: Path) -> None:
+    def worker(work: str) -> str:
+        code = (
+            "from fhir_server.rest.metrics import Metrics\n"
+            "from importers.mllp.metrics import MllpMetrics\n"
+            "metrics = Metrics({'read'}, {'Patient'})\n"
+            f"mllp = MllpMetrics(metrics.registry)\n{work}"
+        )
+        environment = {**os.environ, MULTIPROCESS_DIR: str(tmp_path)}
+        command = [sys.executable, "-c", code]
+        return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+
+    worker("mllp.connections.inc(5); mllp.messages.inc(7)")
+    found = samples(worker("mllp.connections.inc(); print(metrics.exposition().decode())"))
+    assert found["mllp_connections",] == 1
+    assert found["mllp_messages_total",] == 7
 
 
 def test_two_applications_in_one_process_count_apart() -> None:
