@@ -128,8 +128,10 @@ def contact_point(conversion: Conversion, value: Value, use: str = "") -> Json |
     kind = "" if system is None else system["code"]
     if kind == "mobile":
         kind, said_use, use = "phone", "", "mobile"
-    if kind == "email" or (not equipment and (said_use == "NET" or (mail and not number))):
+    if kind == "email" or (not equipment and said_use == "NET"):
         kind, number, mail = "email", mail or number, ""
+    elif mail and not number:  # some put a telephone number where mail belongs
+        kind, number, mail = "email" if "@" in mail else kind, mail, ""
     if not number:
         return None
     if mail:
