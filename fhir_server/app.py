@@ -23,6 +23,7 @@ from capability.table import SYSTEM_INTERACTIONS, TABLE, TYPE_INTERACTIONS
 from fhir_server.audit.event import Source
 from fhir_server.audit.writer import AuditWriter
 from fhir_server.context import Context
+from fhir_server.dicom import sources_of, with_dicom
 from fhir_server.feed import feeds_of, receiver, with_feed
 from fhir_server.interactions import own_parameters
 from fhir_server.interactions.own_parameters import OwnParameters
@@ -82,9 +83,12 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         ctx = with_feed(await open_context(settings, store), feeds_of(settings))
+        ctx = with_dicom(ctx, sources_of(settings))
         endpoint.serve(ctx)
         assert ctx.feed is not None
-        behind = [asyncio.create_task(work_when_asked(ctx)), asyncio.create_task(ctx.feed.run())]
+        assert ctx.dicom is not None
+        tasks = (work_when_asked(ctx), ctx.feed.run(), ctx.dicom.fold.run())
+        behind = [asyncio.create_task(each) for each in tasks]
         door.open(receiver(ctx.feed))
         yield
         await door.close()

@@ -6,7 +6,7 @@ The core knows no HTTP: `rest` makes a `FhirRequest` of an HTTP request, `system
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fhir_server.settings import Settings
     from fhir_server.store.store import Store
     from fhir_server.store.unit import Unit
-    from importers.dicom.dicom import Dicom, Transfer
+    from importers.dicom.dicom import Dicom
     from importers.hl7v2.feed import Feed
     from resources.outcome import FHIRError, Issue
 
@@ -165,9 +165,6 @@ class Audit(Protocol):
 
     async def failure(self, request: FhirRequest, fault: FHIRError) -> None:
         """Returns when the event of a refusal or failure is durable."""
-
-    async def transferred(self, transfers: Sequence[Transfer]) -> None:
-        """The same for instances of DICOM that came in, by study."""
 
 
 @dataclass(slots=True, frozen=True)

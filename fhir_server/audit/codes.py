@@ -113,6 +113,7 @@ KINDS[None] = Kind("E", _SOURCE, _DESTINATION)
 
 _DICOM = {
     "dicom-store": ("C", "110104"),
+    "dicom-import": ("C", "110107"),
     "dicom-retrieve": ("R", "110104"),
     "dicom-query": ("E", "110112"),
     "dicom-delete": ("D", "110105"),
@@ -120,7 +121,7 @@ _DICOM = {
 KINDS |= {
     name: Kind(action, *_ROLES[action], type=coding(DICOM, code)) for name, (action, code) in _DICOM.items()
 }
-"""DICOM Instances Transferred, Query, DICOM Study Deleted.
+"""DICOM Instances Transferred, Import (of files), Query, DICOM Study Deleted.
 
 https://dicom.nema.org/medical/dicom/current/output/chtml/part15/sect_A.5.html
 """

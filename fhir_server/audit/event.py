@@ -113,7 +113,7 @@ def audit_event(access: Access) -> Json:
     event["action"] = kind.action
     event["recorded"] = access.recorded.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
     event["outcome"] = access.outcome
-    if access.outcome_desc and (told := text(access.outcome_desc)):
+    if access.outcome_desc and (told := _text(access.outcome_desc)):
         event["outcomeDesc"] = told
     event["agent"] = [_client(kind, access.agent), access.source.servers[access.interaction]]
     event["source"] = access.source.element
@@ -139,21 +139,21 @@ def _told(issue: Issue) -> str:
 
 def _client(kind: codes.Kind, agent: Agent) -> Json:
     client: Json = {"type": kind.client, "who": agent.who or _ANONYMOUS}
-    if agent.user_agent and (name := text(agent.user_agent)):
+    if agent.user_agent and (name := _text(agent.user_agent)):
         client["name"] = name
     client["requestor"] = True
     if agent.address:
-        client["network"] = network(agent.address)
+        client["network"] = _network(agent.address)
     return client
 
 
 @lru_cache(4096)
-def network(address: str) -> Json:
+def _network(address: str) -> Json:
     # http://hl7.org/fhir/R4/valueset-network-type.html
     try:
         ipaddress.ip_address(address)
     except ValueError:
-        return {"address": text(address) or "unknown", "type": codes.MACHINE_NAME}
+        return {"address": _text(address) or "unknown", "type": codes.MACHINE_NAME}
     return {"address": address, "type": codes.IP_ADDRESS}
 
 
@@ -174,7 +174,7 @@ def _entities(access: Access) -> list[Json]:
         if each
     ]
     found += [_study(uid, count) for uid, count in access.studies]
-    if access.request_id and (request_id := text(access.request_id)):
+    if access.request_id and (request_id := _text(access.request_id)):
         found.append({"what": {"identifier": {"value": request_id}}, "type": codes.REQUEST_ID})
     return found
 
@@ -207,7 +207,7 @@ def _target(access: Access) -> tuple[str, ...]:
     return (f"{target}/_history/{version}" if version else target,)
 
 
-def text(value: str) -> str:
+def _text(value: str) -> str:
     """A FHIR string of what may be any text: no control characters, no halves of surrogate pairs; may be empty."""
     cut = value[:MAX_TEXT]
     if not cut.isprintable():

@@ -7,15 +7,12 @@ http://hl7.org/fhir/R4/auditevent.html
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from fhir_server.audit.codes import Outcome, outcome_of
 from fhir_server.audit.event import Access, Source, audit_event, description, search_values
-from fhir_server.audit.transfer import transfer_event
 from fhir_server.context import FhirRequest, Result
-from fhir_server.search.index import search_document
 from fhir_server.store.documents import Document, document, new_id, now, stamped
 from resources.patients import patients_of
 
@@ -23,7 +20,6 @@ if TYPE_CHECKING:
     from fhir_server.search.site import Site
     from fhir_server.store.store import Store
     from fhir_server.store.unit import Unit
-    from importers.dicom.dicom import Transfer
     from resources.outcome import FHIRError
 
 SEARCHES = {"search-type", "search-system"}
@@ -56,16 +52,6 @@ class AuditWriter:
         """Stores the event of an interaction that was refused or failed."""
         found = self._access(request, outcome_of(fault.status), outcome_desc=description(fault.issues))
         await self._store.append([self._stored(found)])
-
-    async def transferred(self, transfers: Sequence[Transfer]) -> None:
-        """Stores the events of studies of which instances came in."""
-        moment = now()
-        events = [
-            stamped(transfer_event(each, self._source, moment), new_id(), 1, moment) for each in transfers
-        ]
-        await self._store.append(
-            [document(each, search_document(each, self._site), moment) for each in events]
-        )
 
     def _access(self, request: FhirRequest, outcome: Outcome, **told: Any) -> Access:
         """What the request says of itself, with what is told of its end."""

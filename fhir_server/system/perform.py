@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from fhir_server.context import Context, FhirRequest, Result
-from fhir_server.interactions import integrity, own_parameters
+from fhir_server.interactions import imaging, integrity, own_parameters
 from fhir_server.interactions.capabilities import capabilities
 from fhir_server.interactions.create import create
 from fhir_server.interactions.delete import delete
@@ -106,9 +106,11 @@ async def perform(ctx: Context, request: FhirRequest) -> Result:
     """The interaction with its AuditEvent as one unit of work, again from the start after a conflict."""
 
     async def once() -> Result:
+        await imaging.bring_up_to_date(ctx, request)
         async with ctx.store.unit(**isolation(ctx, request)) as unit:
             before = await done_before(unit, request)
             result = before or await INTERACTIONS[request.interaction](ctx, request, unit)
+            await imaging.list_instances(ctx, request, unit, result)
             ctx.audit.success(unit, request, result)
             await unit.commit()
         return result

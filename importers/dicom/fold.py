@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import structlog
 
 from importers.dicom.links import linked
+from importers.dicom.origin import SOURCE_SYSTEM, UID_SYSTEM
 from importers.dicom.rows import DicomStore, Group, Study
 from importers.dicom.sources import SourceConfig, Sources
 from importers.hl7v2.conversion import Draft
@@ -35,9 +36,6 @@ MOST_DIRTY, AT_ONCE = 50, 4
 """Studies that are folded before a search, and how many at the same time"""
 _IN_BETWEEN = {409, 412}
 _AWAY = 503
-UID_SYSTEM = "urn:dicom:uid"
-SOURCE_SYSTEM = "urn:fhir-server:dicom:source"
-"""System of the identifier of a source: the name of its settings"""
 OWN = ("started", "modality", "numberOfSeries", "numberOfInstances", "series")
 """What nobody but the instances says: what they say no longer is no longer there"""
 
