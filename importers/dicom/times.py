@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from importers.dicom.header import Issue
 from importers.hl7v2 import times
+from resources.datatypes import date_interval
 
 _DATE = re.compile(r"(\d{4})\.?(\d{2})\.?(\d{2})", re.ASCII)
 _TIME = re.compile(r"(\d{2}):?(\d{2})(?::?(\d{2})(?:\.(\d{1,6}))?)?", re.ASCII)
@@ -69,3 +70,8 @@ def birth_date(told: str, issues: list[Issue]) -> str | None:
         issues.append(Issue("PatientBirthDate", "is no date at which a patient can have been born"))
         return None
     return date
+
+
+def order(date_time_: str) -> tuple[object, str]:
+    """What dateTimes are sorted by: when they begin, then how they are written."""
+    return date_interval(date_time_).start, date_time_
