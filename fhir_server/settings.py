@@ -149,6 +149,63 @@ class Settings(BaseSettings):
         description="Most instances that are listed in an ImagingStudy which is read; of more, `$instances` lists them.",
     )
 
+    dicom_port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="TCP port for DICOM associations (C-STORE, C-ECHO, MPPS); 0: none are taken.",
+    )
+    dicom_host: str = Field(
+        default="127.0.0.1",
+        description="Address to listen on for DICOM. Only loopback is possible without client certificates "
+        "or `FHIR_SERVER_DICOM_ALLOW`.",
+    )
+    dicom_ae_title: str = Field(
+        default="FHIR_SERVER",
+        pattern=r"^[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?$",
+        description="AE title of this server; associations that call another one are rejected.",
+    )
+    dicom_callers: str = Field(
+        default="",
+        description="AE titles that may call (`CT1,MR2`); others are rejected. Empty: any. "
+        "A title proves nothing: use it beside addresses or certificates.",
+    )
+    dicom_allow: str = Field(
+        default="",
+        description="Addresses and networks of DICOM senders (`10.1.2.3,10.2.0.0/16`); others are refused. "
+        "Empty: any.",
+    )
+    dicom_tls_cert: str = Field(
+        default="",
+        description="PEM file of the certificate chain for DICOM over TLS 1.2 or 1.3. Empty: no TLS.",
+    )
+    dicom_tls_key: str = Field(
+        default="", description="PEM file of its key, unencrypted. Empty: it is in the same file."
+    )
+    dicom_tls_client_ca: str = Field(
+        default="",
+        description="PEM file of the authorities of senders' certificates. Empty: none are asked for.",
+    )
+    dicom_associations: int = Field(
+        default=25, ge=1, le=1000, description="Most DICOM associations at once; more are rejected."
+    )
+    dicom_max_pdu_bytes: int = Field(
+        default=262_144,
+        ge=4096,
+        le=16 * 1024 * 1024,
+        description="Largest PDU that senders may send; who sends a larger one is disconnected.",
+    )
+    dicom_idle_seconds: Seconds = Field(
+        default=60.0,
+        description="How long a DICOM association, or the body of a STOW-RS request, may be silent.",
+    )
+    dicom_max_body_bytes: int = Field(
+        default=4 * 1024**3,
+        ge=1024,
+        le=2**40,
+        description="Largest body of a STOW-RS request; more is 413. It is never kept, only its headers are.",
+    )
+
     max_body_bytes: Bytes = Field(
         default=64 * 1024 * 1024, description="Largest request body as sent; more is 413."
     )
@@ -235,7 +292,7 @@ class Settings(BaseSettings):
             raise ValueError("expected http://… or https://…, for example https://fhir.example.org/fhir")
         return url.rstrip("/")
 
-    @field_validator("mllp_allow")
+    @field_validator("mllp_allow", "dicom_allow")
     @classmethod
     def _are_networks(cls, allowed: str) -> str:
         for each in filter(None, map(str.strip, allowed.split(","))):
@@ -247,8 +304,10 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _tls_is_whole(self) -> Settings:
-        if not self.mllp_tls_cert and (self.mllp_tls_key or self.mllp_tls_client_ca):
-            raise ValueError("mllp_tls_key and mllp_tls_client_ca need mllp_tls_cert")
+        for door in ("mllp_tls", "dicom_tls"):
+            cert, key, client_ca = (getattr(self, f"{door}_{name}") for name in ("cert", "key", "client_ca"))
+            if not cert and (key or client_ca):
+                raise ValueError(f"{door}_key and {door}_client_ca need {door}_cert")
         return self
 
     @model_validator(mode="after")
@@ -266,7 +325,12 @@ class Settings(BaseSettings):
     @property
     def mllp_networks(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
         """`mllp_allow` taken apart."""
-        return [ipaddress.ip_network(each.strip()) for each in self.mllp_allow.split(",") if each.strip()]
+        return _networks(self.mllp_allow)
+
+    @property
+    def dicom_networks(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+        """`dicom_allow` taken apart."""
+        return _networks(self.dicom_allow)
 
     def with_changes(self, **changes: Any) -> Settings:
         """The same choices with some changed; what is derived (`base_url`) is derived anew."""
@@ -281,6 +345,10 @@ def _text(value: Any) -> str:
     if isinstance(value, SecretStr):
         return value.get_secret_value()
     return json.dumps(value) if isinstance(value, bool) else str(value)
+
+
+def _networks(allowed: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    return [ipaddress.ip_network(each.strip()) for each in allowed.split(",") if each.strip()]
 
 
 def refuse_open_bind(settings: Settings) -> str | None:

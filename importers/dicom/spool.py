@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from io import BytesIO
-from typing import IO
+from typing import IO, BinaryIO
 
 KEPT = 256 * 1024
 """Bytes after which the header of most instances is over"""
@@ -37,6 +37,11 @@ class Spool(BytesIO):
         """Bytes that came, kept or not"""
 
     @property
+    def kept(self) -> int:
+        """Bytes in memory."""
+        return self.getbuffer().nbytes
+
+    @property
     def overflown(self) -> bool:
         """There was no end of the header within the most that is looked through."""
         return self._file is not None and self.size > self._most
@@ -54,9 +59,9 @@ class Spool(BytesIO):
                 self._settle()
         return taken
 
-    def opened(self) -> IO[bytes]:
+    def opened(self) -> BinaryIO:
         """What was kept, from its beginning."""
-        found = self if self._file is None else self._file
+        found: BinaryIO = self if self._file is None else self._file  # type: ignore[assignment]
         found.seek(0)
         return found
 
