@@ -15,8 +15,8 @@ from fhir_server.submit import submitter
 from importers.dicom.arrivals import Arrivals
 from importers.dicom.describe import describe
 from importers.dicom.dicom import Dicom, Transfer
-from importers.dicom.drafts import drafts
 from importers.dicom.fold import Fold, Work
+from importers.dicom.imaging_study import study
 from importers.dicom.origin import SOURCE_SYSTEM, origin
 from importers.dicom.rows import Pace
 from importers.dicom.sources import Sources, SourcesError, load
@@ -74,7 +74,7 @@ def open_dicom(ctx: Context, sources: Sources) -> Dicom:
         settings.dicom_count,
     )
     store = MongoDicom(ctx.store, pace)
-    work = Work(store, sources, drafts, origin(now), find, submitter(ctx, plain=True), ctx.store.turn)
+    work = Work(store, sources, study, origin(now), find, submitter(ctx, plain=True), ctx.store.turn)
     return Dicom(
         store=store,
         sources=sources,

@@ -23,7 +23,7 @@ from fhir_server.store.dicom_documents import built, document_of, instance_of, m
 from fhir_server.store.documents import Document, now
 from fhir_server.store.faults import DUPLICATE_KEY, faults
 from fhir_server.store.indexes import DICOM_ATTRS, DICOM_INSTANCES, DICOM_QUARANTINE, DICOM_STUDIES
-from importers.dicom.rows import Group, Instance, Pace, Quarantined, State, Study, Values
+from importers.dicom.rows import Folded, Group, Instance, Pace, Quarantined, State, Study, Values
 
 if TYPE_CHECKING:
     from fhir_server.store.store import Store
@@ -214,8 +214,9 @@ class MongoDicom:
         groups: list[Document] = await cursor.to_list()
         return groups
 
-    async def folded(self, study: Study, *, reference: str | None, patient: str | None) -> None:
-        facts = {name: each for name, each in (("ref", reference), ("pref", patient)) if each is not None}
+    async def folded(self, study: Study, done: Folded) -> None:
+        named = {"ref": done.reference, "pref": done.patient, "issues": list(done.issues)}
+        facts = {name: each for name, each in named.items() if each is not None}
         change = built(study, now(), self._pace, facts)
         with faults():
             await self._collection(DICOM_STUDIES).update_one({"_id": study.uid}, change)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importers.dicom import digest, instance
 from importers.dicom.arrivals import Described
 from importers.dicom.header import Header
-from importers.dicom.patient_id import patient_key
+from importers.dicom.patient import patient_key
 from importers.dicom.rows import Instance
 from importers.dicom.sources import SourceConfig
 

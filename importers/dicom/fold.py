@@ -11,19 +11,21 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import structlog
 
 from importers.dicom.links import linked
 from importers.dicom.origin import SOURCE_SYSTEM, UID_SYSTEM
-from importers.dicom.rows import DicomStore, Group, Study
+from importers.dicom.patient import UNIDENTIFIED
+from importers.dicom.rows import DicomStore, Folded, Group, Study
 from importers.dicom.sources import SourceConfig, Sources
-from importers.hl7v2.conversion import Draft
+from importers.hl7v2.conversion import Adjust, Draft
 from importers.hl7v2.issue import Issue
-from importers.hl7v2.reconcile import UnclearError, reconciled
+from importers.hl7v2.reconcile import Drafted, Reconciled, UnclearError, reconciled
 from importers.submit import Find, Sender, Submit
 from resources.codec import Json
 from resources.outcome import FHIRError
@@ -34,6 +36,7 @@ CONFLICTS = 8
 """How often a study is reconciled again because others wrote what it is about"""
 MOST_DIRTY, AT_ONCE = 50, 4
 """Studies that are folded before a search, and how many at the same time"""
+MOST_ISSUES = 100
 _IN_BETWEEN = {409, 412}
 _AWAY = 503
 OWN = ("started", "modality", "numberOfSeries", "numberOfInstances", "series")
@@ -45,7 +48,7 @@ log = structlog.get_logger()
 class Build(Protocol):
     """What the rows of a study say, as drafts; pure. The ImagingStudy is among them, without `instance`."""
 
-    def __call__(self, uid: str, groups: Sequence[Group], config: SourceConfig) -> Sequence[Draft]: ...
+    def __call__(self, uid: str, groups: Sequence[Group], config: SourceConfig) -> Drafted: ...
 
 
 @dataclass(slots=True)
@@ -123,7 +126,7 @@ class Fold:
                 return
             study = found[0]
             try:
-                reference, patient = await self._folded(*found) if study.dirty else (study.reference, None)
+                done = await self._folded(*found) if study.dirty else Folded(study.reference)
             except FHIRError as fault:
                 if fault.status == _AWAY:
                     raise
@@ -135,24 +138,24 @@ class Fold:
                 log.exception("dicom_fold_failed")
                 await self._failed(study, type(unknown).__name__)
             else:
-                await self._work.store.folded(study, reference=reference, patient=patient)
+                await self._work.store.folded(study, done)
 
     async def _failed(self, study: Study, fault: str) -> None:
         log.error("dicom_study_not_folded", study=study.uid, reason=fault)
         await self._work.store.failed(study, fault)
 
-    async def _folded(self, study: Study, groups: Sequence[Group]) -> tuple[str | None, str | None]:
-        """References to the ImagingStudy and its Patient, once both are stored."""
+    async def _folded(self, study: Study, groups: Sequence[Group]) -> Folded:
+        """What is stored of it."""
         config = self._work.sources.named(study.source)
         for attempt in range(CONFLICTS):
-            drafts = await self._drafts(study, groups, config)
-            if not drafts:
-                return None, None
-            made = await reconciled(Told(drafts), self._work.find, attempt)
-            references = _named(drafts, made.references)
+            told = await self._told(study, groups, config)
+            if not told.drafts:
+                return Folded(None)
+            made = await reconciled(told, self._work.find, attempt)
+            folded = _named(told, made)
             entries = made.bundle.get("entry")
             if not entries:
-                return references
+                return folded
             for entry in entries:
                 if entry["request"].keys().isdisjoint({"ifMatch", "ifNoneMatch"}):
                     entry["request"]["ifNoneMatch"] = "*"
@@ -165,20 +168,19 @@ class Fold:
                 last = fault
                 await asyncio.sleep(random.uniform(0.5, 1) * min(0.01 * 2**attempt, 0.5))  # noqa: S311
             else:
-                return references
+                return folded
         raise last
 
-    async def _drafts(self, study: Study, groups: Sequence[Group], config: SourceConfig) -> list[Draft]:
-        if groups:
-            drafts = list(self._work.build(study.uid, groups, config))
-        else:
-            drafts = await self._withdrawn(study)
-        for draft in drafts:
+    async def _told(self, study: Study, groups: Sequence[Group], config: SourceConfig) -> Drafted:
+        build = self._work.build
+        told = build(study.uid, groups, config) if groups else Told(await self._withdrawn(study))
+        [nobody] = await self._work.find([("Patient", f"identifier={UNIDENTIFIED}|{study.uid}")])
+        for draft in told.drafts:
             if draft.resource["resourceType"] == "ImagingStudy":
-                draft.adjust = adjusted
+                draft.adjust = adjusting({f"Patient/{each['id']}" for each in nobody})
                 draft.moves = True  # whoever it belongs to: a study has one ImagingStudy
-        await linked(drafts, self._work.find)
-        return drafts
+        await linked(told.drafts, self._work.find)
+        return told
 
     async def _withdrawn(self, study: Study) -> list[Draft]:
         """The last instance is gone: the resource stays, for what refers to it, and says that it was in error."""
@@ -191,23 +193,32 @@ class Fold:
         return [Draft(told, f"urn:uuid:{stored[0]['id']}", (match,))]
 
 
-def adjusted(stored: Json, merged: Json, told: Json, newer: bool) -> Json:
+def adjusting(nobody: AbstractSet[str]) -> Adjust:
     """What becomes of a stored ImagingStudy.
 
-    It keeps its patient, whom nobody but a merge changes, and the visit that somebody has put it in.
+    It keeps its patient, whom nobody but a merge changes, and the visit that somebody has put it in. `nobody` are
+    references to patients that are known by this study alone: they give way to whom it turns out to be of.
     """
-    result = {name: value for name, value in merged.items() if name not in OWN or name in told}
-    if stored.get("status") != "entered-in-error" and "reference" in stored.get("subject", {}):
-        result["subject"] = stored["subject"]
-    if "reference" in stored.get("encounter", {}):
-        result["encounter"] = stored["encounter"]
-    return result
+
+    def adjusted(stored: Json, merged: Json, told: Json, newer: bool) -> Json:
+        result = {name: value for name, value in merged.items() if name not in OWN or name in told}
+        subject = stored.get("subject", {}).get("reference")
+        if subject and subject not in nobody and stored.get("status") != "entered-in-error":
+            result["subject"] = stored["subject"]
+        if "reference" in stored.get("encounter", {}):
+            result["encounter"] = stored["encounter"]
+        return result
+
+    return adjusted
 
 
-def _named(drafts: Sequence[Draft], references: dict[str, str]) -> tuple[str | None, str | None]:
-    found: dict[str, Any] = {draft.resource["resourceType"]: references[draft.url] for draft in drafts}
+def _named(told: Drafted, made: Reconciled) -> Folded:
+    found = {draft.resource["resourceType"]: made.references[draft.url] for draft in told.drafts}
     patient = found.get("Patient", "")
-    return found.get("ImagingStudy"), patient if patient.startswith("Patient/") else None
+    issues = tuple(f"{each.place}: {each.text}".removeprefix(": ") for each in made.issues)
+    return Folded(
+        found.get("ImagingStudy"), patient if patient.startswith("Patient/") else None, issues[:MOST_ISSUES]
+    )
 
 
 def sender_of(config: SourceConfig) -> Sender:

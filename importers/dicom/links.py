@@ -44,9 +44,10 @@ async def linked(drafts: Sequence[Draft], find: Find) -> None:
 
 def _logical(value: object) -> Iterator[Json]:
     if isinstance(value, dict):
-        identifier = value.get("identifier")
+        identifier, kind = value.get("identifier"), value.get("type")
         if (
-            value.get("type") in _OF_PATIENTS | _OF_ALL
+            isinstance(kind, str)
+            and kind in _OF_PATIENTS | _OF_ALL
             and "reference" not in value
             and isinstance(identifier, dict)
             and identifier.get("system")

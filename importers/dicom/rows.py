@@ -78,6 +78,16 @@ class Study:
 
 
 @dataclass(frozen=True, slots=True)
+class Folded:
+    """What came of a fold: references to the ImagingStudy and, where he has an id already, its Patient."""
+
+    reference: str | None
+    patient: str | None = None
+    issues: tuple[str, ...] = ()
+    """Where instances contradict each other or say what FHIR cannot; no values"""
+
+
+@dataclass(frozen=True, slots=True)
 class Quarantined:
     """An instance that came under another patient than the rest of its study."""
 
@@ -150,7 +160,7 @@ class DicomStore(Protocol):
         """A study and, later, its active rows in groups: at least what the study counts."""
         ...
 
-    async def folded(self, study: Study, *, reference: str | None, patient: str | None) -> None:
+    async def folded(self, study: Study, done: Folded) -> None:
         """All up to `study.seq` is in the ImagingStudy."""
         ...
 
