@@ -17,7 +17,7 @@ from fhir_server.context import Context, FhirRequest, Result
 from fhir_server.interactions import preconditions
 from fhir_server.interactions.etags import ANY
 from fhir_server.interactions.write import existing
-from fhir_server.store.faults import Away
+from fhir_server.store.faults import Away, WriteConflict
 from fhir_server.store.indexes import DONE
 from fhir_server.system import entries
 from fhir_server.system.bundle_references import Names, Rewriting
@@ -70,8 +70,9 @@ async def transaction(ctx: Context, request: FhirRequest) -> Result:
             return await attempt(supposing=False)
 
     async def attempt(*, supposing: bool) -> Result:
+        alone = not (supposing and _needs_no_isolation(ctx, request, asked))
         async with ctx.store.unit(
-            transaction=True, locks=locks(ctx, asked), types=[*types(asked), DONE]
+            transaction=alone, locks=locks(ctx, asked), types=[*types(asked), DONE]
         ) as unit:
             if supposing:
                 _suppose(request, asked, unit)
@@ -102,14 +103,16 @@ async def _perform(ctx: Context, asked: Sequence[Entry], attempt: Attempt) -> No
     for entry in by_interaction.pop("delete", []):
         await _run(ctx, attempt, entry, replace(entry.request))
         _claim_deleted(attempt, entry)
-    await attempt.unit.send()
+    if attempt.unit.session is not None:
+        await attempt.unit.send()
     writes = [*by_interaction.pop("create", []), *by_interaction.pop("update", [])]
     patches = by_interaction.pop("patch", [])
     await _resolve(ctx, writes, attempt)
     await _resolve_patches(ctx, patches, attempt)
     await _write(ctx, writes, attempt)
     await _patch(ctx, patches, attempt)
-    await attempt.unit.flush()
+    if attempt.unit.session is not None:
+        await attempt.unit.flush()
     await _still_alone(ctx, writes, attempt)
     for rest in by_interaction.values():
         for entry in rest:
@@ -123,6 +126,21 @@ def _claim_deleted(attempt: Attempt, entry: Entry) -> None:
         attempt.claim(entry, f"{result.resource_type}/{result.id}")
     for version in result.also:
         attempt.claim(entry, version.partition("/_history/")[0])
+
+
+def _needs_no_isolation(ctx: Context, request: FhirRequest, asked: Sequence[Entry]) -> bool:
+    """Whether all it writes is named by id, so that it can commit in one MongoDB transaction with others like it: who
+    wrote in between is met as a conflict, and then it is performed by itself (docs/adr/0005-group-commit.md).
+    """
+    return (
+        request.plain
+        and not ctx.settings.referential_integrity
+        and all(
+            entry.request.interaction in {"create", "update"}
+            and preconditions.criteria_of(entry.request) is None
+            for entry in asked
+        )
+    )
 
 
 def _suppose(request: FhirRequest, asked: Sequence[Entry], unit: Unit) -> None:
@@ -222,7 +240,7 @@ async def _write(ctx: Context, writes: Sequence[Entry], attempt: Attempt) -> Non
             await _run(ctx, attempt, entry, request)
     if not waiting:
         return
-    await attempt.unit.send()
+    await _made_visible(attempt.unit)
     resolved = await resolved_references(ctx, waiting, attempt.unit)
     for entry in writes:
         if entry.position in waiting:
@@ -237,7 +255,7 @@ async def _patch(ctx: Context, patches: Sequence[Entry], attempt: Attempt) -> No
         request = attempt.requests[entry.position]
         rewriting = _rewrite(request, entry, attempt.names)
         if rewriting.conditional:
-            await attempt.unit.send()
+            await _made_visible(attempt.unit)
             resolved = await resolved_references(ctx, {entry.position: rewriting}, attempt.unit)
             _settle(request, entry, rewriting, resolved)
         await _run(ctx, attempt, entry, request)
@@ -264,6 +282,13 @@ def _settle(request: FhirRequest, entry: Entry, rewriting: Rewriting, resolved: 
         rewriting.settle(resolved, request.resource)
     except FHIRError as fault:
         raise fault.within(f"{entries.where(entry.position)}.resource") from None
+
+
+async def _made_visible(unit: Unit) -> None:
+    """So that searches of this transaction find what it has written; one that commits with others cannot do that."""
+    if unit.session is None:
+        raise WriteConflict("What refers by criteria is performed by itself")
+    await unit.send()
 
 
 async def _still_alone(ctx: Context, writes: Iterable[Entry], attempt: Attempt) -> None:
