@@ -48,6 +48,8 @@ class Store:
         self._reads = Coalescer[tuple[str, str], Document | None](self._read_batch, most=256, lanes=2)
         self._appends = Coalescer[Sequence[Document], None](self._append_batch, most=256, lanes=2)
         self._commits = Coalescer[Unit, None](self._commit_batch, most=64, lanes=2)
+        # Of these the commands cost most, and in one lane more of them meet.
+        self._bundles = Coalescer[Unit, None](self._commit_batch, most=16)
         self._keyed = KeyedLocks()
         self._reach = Reach(client)
         self.finds = Finds(self.collections, self._reach, self.find)
@@ -223,7 +225,7 @@ class Store:
 
     async def commit_grouped(self, unit: Unit) -> None:
         """Commits a unit together with those of other requests."""
-        await self._commits.settle(unit)
+        await (self._bundles if len(unit.writes) > 1 else self._commits).settle(unit)
 
     async def _commit_batch(self, units: Sequence[Unit]) -> Sequence[BaseException | None]:
         """One transaction for all; when it fails each unit gets one of its own, so that one bad does no harm."""
@@ -287,6 +289,7 @@ class Store:
     async def close(self) -> None:
         """Waits for what is under way, then closes the connections."""
         await self._commits.idle()
+        await self._bundles.idle()
         await self._appends.idle()
         await self._transactions.close()
         await self.collections.close()
