@@ -71,6 +71,7 @@ _FAMILIES: Mapping[str, str] = MappingProxyType(
         "APPLICATION": "application",
     }
 )
+_BYTES = "application/octet-stream"
 _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     (b"%PDF-", "application/pdf"),
     (b"{\\rtf", "application/rtf"),
@@ -88,7 +89,7 @@ def attachments(conversion: Conversion, obx: Segment, subject: Json | None) -> l
     """An Attachment for each repetition of an OBX-5 of type ED or RP; large ones refer to a Binary."""
     found = []
     for value in obx.values(5):
-        if not _content(obx, value):
+        if not _content(obx.text(2), value):
             continue
         attachment = pointer(value) if obx.text(2) == "RP" else data(conversion, value, subject)
         title = obx.text(3, 2) or obx.text(3)
@@ -99,12 +100,25 @@ def attachments(conversion: Conversion, obx: Segment, subject: Json | None) -> l
 
 
 def holds_document(obx: Segment) -> bool:
-    """Whether an OBX of type ED or RP has content at all."""
-    return any(_content(obx, value) for value in obx.values(5))
+    """Whether an OBX is of type ED or RP and has content, or is the text of a PDF in Base64."""
+    kind = obx.text(2)
+    if kind in ("ED", "RP"):
+        return any(_content(kind, value) for value in obx.values(5))
+    return kind in _TEXTS and obx.raw(5).startswith(_PDF)
 
 
-def _content(obx: Segment, value: Value) -> str:
-    return value.text(1) if obx.text(2) == "RP" else value.text(5)
+_TEXTS = frozenset({"TX", "ST", "FT"})
+_PDF = "JVBERi0"
+"""`%PDF-` in Base64"""
+
+
+def _content(kind: str, value: Value) -> str:
+    """RP.1; ED.5, or all there is where a sender knows no components."""
+    return value.text(1) if kind == "RP" or _is_alone(value) else value.text(5)
+
+
+def _is_alone(value: Value) -> bool:
+    return not any(value.text(component) for component in (2, 3, 4, 5))
 
 
 def pointer(value: Value) -> Json:
@@ -116,6 +130,8 @@ def pointer(value: Value) -> Json:
 
 def data(conversion: Conversion, value: Value, subject: Json | None) -> Json:
     """An Attachment of an ED: the document itself."""
+    if _is_alone(value):
+        return _unexplained(conversion, value.text(1), subject)
     encoding, sent = value.text(4).casefold(), value.text(5)
     content = _decoded(encoding, sent)
     if content is None:
@@ -123,6 +139,15 @@ def data(conversion: Conversion, value: Value, subject: Json | None) -> Json:
         conversion.issue(value.place, told, DATA_TYPE_ERROR)
         return store(conversion, sent.encode(), "text/plain", subject)
     kind = media_type(value.text(2), value.text(3)) or sniffed(content)
+    return store(conversion, content, kind, subject)
+
+
+def _unexplained(conversion: Conversion, sent: str, subject: Json | None) -> Json:
+    """What stands in the first component alone: Base64 of something that is known, else a text."""
+    content = _decoded("base64", sent)
+    kind = sniffed(content) if content is not None else _BYTES
+    if content is None or kind == _BYTES:
+        return store(conversion, sent.encode(), "text/plain", subject)
     return store(conversion, content, kind, subject)
 
 
@@ -174,6 +199,4 @@ def media_type(family: str, subtype: str) -> str:
 def sniffed(content: bytes) -> str:
     """The media type of what begins like this."""
     start = content[:64].lstrip()
-    return next(
-        (kind for begins, kind in _BEGINNINGS if start.startswith(begins)), "application/octet-stream"
-    )
+    return next((kind for begins, kind in _BEGINNINGS if start.startswith(begins)), _BYTES)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from importers.hl7v2 import datatypes, identifiers
 from importers.hl7v2.attachments import attachments, holds_document
 from importers.hl7v2.conversion import Conversion, Draft
-from importers.hl7v2.obx import Panel
+from importers.hl7v2.obx import Panel, observations
 from importers.hl7v2.order_group import Result
 from resources.codec import Json
 
@@ -30,9 +30,14 @@ def apart(results: Sequence[Result]) -> tuple[list[Result], list[Result]]:
     findings: list[Result] = []
     papers: list[Result] = []
     for result in results:
-        is_document = result.obx.text(2) in ("ED", "RP") and holds_document(result.obx)
-        (papers if is_document else findings).append(result)
+        (papers if holds_document(result.obx) else findings).append(result)
     return findings, papers
+
+
+def observed(conversion: Conversion, results: Sequence[Result], common: Panel) -> list[Draft]:
+    """The observations, and the documents, where there is no report to present them."""
+    findings, papers = apart(results)
+    return [*observations(conversion, findings, common), *references(conversion, papers, common)]
 
 
 def add(conversion: Conversion, papers: Sequence[Result], common: Panel, report: Draft) -> None:

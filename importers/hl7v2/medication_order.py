@@ -11,11 +11,12 @@ from collections.abc import Sequence
 
 from importers.hl7v2 import actors, datatypes, dosage, identifiers, order_status, service_request, timing
 from importers.hl7v2.conversion import Conversion, Draft
+from importers.hl7v2.documents import observed
 from importers.hl7v2.er7 import Segment
 from importers.hl7v2.issue import REQUIRED_FIELD_MISSING
 from importers.hl7v2.medication import medication_of
 from importers.hl7v2.notes import remarks
-from importers.hl7v2.obx import Panel, observations
+from importers.hl7v2.obx import Panel
 from importers.hl7v2.order_group import OrderGroup
 from importers.hl7v2.override import overridable
 from importers.hl7v2.subject import Subject
@@ -58,7 +59,7 @@ def observe(
     """What was observed for an order of medication."""
     number = known.placer_first
     key = service_request.short(conversion, number) if number else conversion.message.control_id
-    observations(conversion, group.results, Panel(key, about.elements()))
+    observed(conversion, group.results, Panel(key, about.elements()))
 
 
 def first(group: OrderGroup, name: str) -> Segment | None:

@@ -11,7 +11,8 @@ from importers.hl7v2.conversion import Conversion, Draft
 from importers.hl7v2.er7 import Segment, Value
 from importers.hl7v2.issue import REQUIRED_FIELD_MISSING, TABLE_VALUE_NOT_FOUND
 from importers.hl7v2.notes import remarks
-from importers.hl7v2.obx import FUNCTION, VITAL_SIGNS, Panel, kept_code
+from importers.hl7v2.obx import VITAL_SIGNS, Panel, kept_code
+from importers.hl7v2.obx_origin import FUNCTION
 from importers.hl7v2.obx_value import UNKNOWN_CODE
 from importers.hl7v2.order_group import OrderGroup
 from importers.hl7v2.override import overridable
@@ -94,6 +95,16 @@ def report_key(conversion: Conversion, group: OrderGroup, known: Numbers) -> str
 
 def _own(conversion: Conversion, key: str) -> Json:
     return {"system": conversion.config.derived_uri("report"), "value": key}
+
+
+def parent_shown(obr: Segment | None) -> str:
+    """OBR-26 as people read it: the isolate, or the code and sub-id by which it is named."""
+    if obr is None:
+        return ""
+    value = obr.value(26)
+    return value.text(3) or " ".join(
+        text for text in (value.text(1, 2) or value.text(1, 1), value.text(2)) if text
+    )
 
 
 def parent_result(obr: Segment) -> tuple[str, str] | None:

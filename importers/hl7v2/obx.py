@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from importers.hl7v2 import actors, datatypes, identifiers, obx_value, result_status
+from importers.hl7v2 import datatypes, identifiers, obx_value, result_status
 from importers.hl7v2.conversion import Conversion, Draft
 from importers.hl7v2.er7 import Segment, Value
 from importers.hl7v2.issue import REQUIRED_FIELD_MISSING, TABLE_VALUE_NOT_FOUND
 from importers.hl7v2.notes import remarks
+from importers.hl7v2.obx_origin import Organizations, add_origin
 from importers.hl7v2.order_group import Result
 from importers.hl7v2.override import overridable
 from importers.hl7v2.reference_range import reference_range
@@ -21,7 +22,6 @@ from importers.hl7v2.units import unit_of
 from resources.codec import Json
 
 ABSENT = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
-FUNCTION = "http://hl7.org/fhir/StructureDefinition/event-performerFunction"
 _CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
 _QUANTITIES = ("valueQuantity", "valueRange")
 _WHY_ABSENT = {"N": "not-asked", "I": "temp-unknown", "P": "temp-unknown", "S": "temp-unknown"}
@@ -47,7 +47,7 @@ class Panel:
     category: str = ""
     moment: str | None = None
     numbers: dict[str, int] = field(default_factory=dict)
-    organizations: dict[tuple[str, str, str], list[Json]] = field(default_factory=dict)
+    organizations: Organizations = field(default_factory=dict)
 
 
 def observations(conversion: Conversion, results: Sequence[Result], panel: Panel) -> list[Draft]:
@@ -71,7 +71,7 @@ def observation(conversion: Conversion, lines: Sequence[Result], panel: Panel) -
     _add_judgement(conversion, obx, resource)
     fields = obx.fields
     if len(fields) > 14:
-        _add_origin(conversion, obx, resource, panel)
+        add_origin(conversion, obx, resource, panel.organizations)
     if sub_id := obx.text(4):
         resource["extension"] = [*resource.get("extension", ()), _sub_id(sub_id, obx)]
     notes = [note for line in lines for note in line.notes]
@@ -183,16 +183,6 @@ def _add_judgement(conversion: Conversion, obx: Segment, resource: Json) -> None
         resource["referenceRange"] = [reference_range(text, unit)]
 
 
-def _add_effective(conversion: Conversion, obx: Segment, resource: Json) -> None:
-    """Of OBX-14, else as its panel has it; what is no date is kept as text."""
-    effective = datatypes.date_time(conversion, obx.value(14))
-    if effective:
-        resource.pop("effectivePeriod", None)
-        resource["effectiveDateTime"] = effective
-    elif "effectivePeriod" not in resource and "effectiveDateTime" not in resource:
-        resource |= datatypes.as_text("effectiveDateTime", obx.value(14))
-
-
 def _flag(conversion: Conversion, value: Value) -> Json | None:
     known = conversion.code("0078", value.text())
     if known is not None:
@@ -210,105 +200,3 @@ def _sub_id(text: str, obx: Segment) -> Json:
     if label := obx.text(4, 4):
         parts.append({"url": "identifier", "valueString": label})
     return {"url": f"{datatypes.EXTENSION}observation-v2-subid", "extension": parts}
-
-
-def _add_origin(conversion: Conversion, obx: Segment, resource: Json, panel: Panel) -> None:
-    """When, by whom, with what and where it was observed: OBX-10 and OBX-14 to OBX-25."""
-    if obx.raw(14):
-        _add_effective(conversion, obx, resource)
-    performers = [
-        found for value in obx.values(16) if (found := observer(conversion, value.raw, obx, 16)) is not None
-    ]
-    performers += organizations(conversion, obx, panel)
-    if performers:
-        resource["performer"] = performers
-    if obx.raw(17) and (method := _merged(conversion, obx, 17)):
-        resource["method"] = method
-    if obx.raw(18):
-        _add_device(conversion, obx, resource)
-    if obx.raw(19) and (analysed := datatypes.date_time(conversion, obx.value(19))):
-        _extend(
-            resource,
-            {"url": f"{datatypes.EXTENSION}observation-analysis-date-time", "valueDateTime": analysed},
-        )
-    if obx.raw(20) and (site := _merged(conversion, obx, 20)):
-        resource["bodySite"] = site
-    if obx.raw(10):
-        for value in obx.values(10):
-            if (nature := datatypes.codeable_concept(conversion, value, "0080")) is not None:
-                url = f"{datatypes.EXTENSION}observation-nature-of-abnormal-test"
-                _extend(resource, {"url": url, "valueCodeableConcept": nature})
-    if obx.raw(21) and (instance := datatypes.entity_identifier(conversion, obx.value(21), "FILL")):
-        resource["identifier"] = [*resource["identifier"], instance]
-
-
-def observer(conversion: Conversion, raw: str, obx: Segment, field: int) -> Json | None:
-    """A Reference to the responsible observer; some senders write an NDL, whose parts are subcomponents."""
-    value = next(value for value in obx.values(field) if value.raw == raw)
-    delimiters = obx.delimiters
-    if delimiters.component not in raw and delimiters.subcomponent in raw:
-        value = value.component(1)
-    return actors.practitioner(conversion, value)
-
-
-def organizations(conversion: Conversion, obx: Segment, panel: Panel) -> list[Json]:
-    """References to the performing organization and its medical director, made once for a panel."""
-    raws = (obx.raw(15), obx.raw(23), obx.raw(25))
-    if raws == ("", "", ""):
-        return []
-    known = panel.organizations.get(raws)
-    if known is None:
-        known = panel.organizations[raws] = _organizations(conversion, obx)
-    return known
-
-
-def _organizations(conversion: Conversion, obx: Segment) -> list[Json]:
-    found: list[Json] = []
-    if obx.raw(23):
-        reference = actors.organization(conversion, obx.value(23))
-        if reference is not None:
-            _add_address(conversion, obx, reference)
-            found.append(reference)
-    elif producer := (obx.text(15, 2) or obx.text(15)):
-        found.append({"display": producer})
-    if obx.raw(25):
-        director = actors.practitioner(conversion, obx.value(25))
-        if director is not None:
-            role = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0912", "code": "MDIR"}]}
-            found.append({"extension": [{"url": FUNCTION, "valueCodeableConcept": role}], **director})
-    return found
-
-
-def _add_address(conversion: Conversion, obx: Segment, reference: Json) -> None:
-    address = datatypes.address(conversion, obx.value(24)) if obx.raw(24) else None
-    if address is None or "reference" not in reference:
-        return
-    for draft in conversion.drafts:
-        if draft.url == reference["reference"]:
-            address.pop("use", None)
-            draft.resource.setdefault("address", [address])
-
-
-def _add_device(conversion: Conversion, obx: Segment, resource: Json) -> None:
-    identifier = datatypes.entity_identifier(conversion, obx.value(18))
-    if identifier is None:
-        return
-    device = {"resourceType": "Device", "identifier": [identifier]}
-    draft = conversion.add(device, (identifiers.token(identifier),), role="reference")
-    resource["device"] = conversion.reference(draft)
-
-
-def _merged(conversion: Conversion, obx: Segment, field: int) -> Json:
-    """One CodeableConcept of all repetitions, of an element that FHIR has once."""
-    found: Json = {}
-    for value in obx.values(field):
-        concept = datatypes.codeable_concept(conversion, value) or {}
-        if "coding" in concept:
-            found["coding"] = [*found.get("coding", ()), *concept["coding"]]
-        if "text" in concept:
-            found["text"] = f"{found['text']}; {concept['text']}" if "text" in found else concept["text"]
-    return found
-
-
-def _extend(resource: Json, extension: Json) -> None:
-    resource["extension"] = [*resource.get("extension", ()), extension]

@@ -6,16 +6,16 @@ http://hl7.org/fhir/uv/v2mappings, message maps ORM_O01 and OML_O21; HL7 v2.8.2 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 from importers.hl7v2 import medication_order, service_request
 from importers.hl7v2.conversion import Conversion, Draft
-from importers.hl7v2.documents import apart, references
+from importers.hl7v2.documents import observed
 from importers.hl7v2.er7 import Segment
 from importers.hl7v2.identifiers import TYPES
 from importers.hl7v2.issue import REQUIRED_FIELD_MISSING
-from importers.hl7v2.obx import Panel, observations
+from importers.hl7v2.obx import Panel
 from importers.hl7v2.order_group import OrderGroup, SpecimenGroup, by_patient, orders
 from importers.hl7v2.specimen import specimen, specimen_of_order
 from importers.hl7v2.subject import Subject, subject
@@ -43,7 +43,7 @@ def add(conversion: Conversion, about: Subject) -> list[Draft]:
     drafts += medication_order.add(conversion, medications, about)
     if found.results:
         common = Panel(f"{conversion.facility}//{conversion.message.control_id}", about.elements())
-        observations(conversion, found.results, common)
+        observed(conversion, found.results, common)
     return drafts
 
 
@@ -85,17 +85,14 @@ def _specimen(conversion: Conversion, group: SpecimenGroup, key: str, about: Sub
     draft = specimen(conversion, group.spm, group.notes, key, about.patient)
     if group.results:
         shared = {**about.elements(), "specimen": conversion.reference(draft)}
-        observations(conversion, group.results, Panel(f"{key}/{group.spm.text(1)}", shared))
+        observed(conversion, group.results, Panel(f"{key}/{group.spm.text(1)}", shared))
     return draft
 
 
 def _asked(conversion: Conversion, group: OrderGroup, key: str, about: Subject) -> list[Json]:
     """Answers to questions at order entry, and documents sent along."""
-    findings, papers = apart(group.results)
     common = Panel(key, about.elements())
-    drafts: Sequence[Draft] = observations(conversion, findings, common)
-    drafts = [*drafts, *references(conversion, papers, common)]
-    return [conversion.reference(draft) for draft in drafts]
+    return [conversion.reference(each) for each in observed(conversion, group.results, common)]
 
 
 def _of_imaging(ipc: Segment) -> Iterable[Json]:

@@ -47,7 +47,7 @@ class _Results:
             common = Panel(
                 f"{self.conversion.facility}//{self.conversion.message.control_id}", self.about.elements()
             )
-            observations(self.conversion, loose, common)
+            documents.observed(self.conversion, loose, common)
         for group_of_specimen in self.orders.specimens:
             self._specimen(group_of_specimen, self.conversion.message.control_id)
 
@@ -89,7 +89,9 @@ class _Results:
         if group.results:
             shared = {**self.about.elements(), "specimen": conversion.reference(draft)}
             identifier = draft.resource["identifier"][-1]["value"]
-            observations(conversion, group.results, Panel(f"{key}/{identifier}", shared, None, "laboratory"))
+            documents.observed(
+                conversion, group.results, Panel(f"{key}/{identifier}", shared, None, "laboratory")
+            )
         return draft
 
     def _link(self, group: OrderGroup, findings: list[Result], drafts: list[Draft]) -> None:
@@ -101,6 +103,11 @@ class _Results:
         if named is None or not drafts:
             return
         isolate = self.isolates.get(named)
+        if isolate is None:
+            for draft in drafts:
+                draft.resource["derivedFrom"] = [
+                    {"type": "Observation", "display": obr.parent_shown(group.obr)}
+                ]
         if isolate is None or isolate in drafts:
             return
         members = isolate.resource.setdefault("hasMember", [])

@@ -12,10 +12,11 @@ from types import MappingProxyType
 
 from importers.hl7v2 import actors, appointment_times, datatypes, identifiers
 from importers.hl7v2.conversion import Conversion, ConversionError, Draft
+from importers.hl7v2.documents import observed
 from importers.hl7v2.er7 import Segment, Value
 from importers.hl7v2.issue import REQUIRED_FIELD_MISSING, Issue
 from importers.hl7v2.notes import remarks
-from importers.hl7v2.obx import Panel, observations
+from importers.hl7v2.obx import Panel
 from importers.hl7v2.order_group import Result
 from importers.hl7v2.override import overridable
 from importers.hl7v2.subject import Subject, subject
@@ -53,7 +54,7 @@ def appointments(conversion: Conversion) -> None:
             if "identifier" in draft.resource
             else conversion.message.control_id
         )
-        found = observations(
+        found = observed(
             conversion, results, Panel(f"{conversion.facility}/appointment/{key}", about.elements())
         )
         draft.resource["supportingInformation"] = [conversion.reference(each) for each in found]

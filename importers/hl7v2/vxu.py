@@ -11,11 +11,12 @@ from types import MappingProxyType
 
 from importers.hl7v2 import actors, datatypes, identifiers, service_request, vaccine_details
 from importers.hl7v2.conversion import Conversion, Draft
+from importers.hl7v2.documents import observed
 from importers.hl7v2.dosage import quantity_at
 from importers.hl7v2.er7 import Segment
 from importers.hl7v2.issue import DATA_TYPE_ERROR, REQUIRED_FIELD_MISSING, TABLE_VALUE_NOT_FOUND
 from importers.hl7v2.notes import remarks
-from importers.hl7v2.obx import Panel, observations
+from importers.hl7v2.obx import Panel
 from importers.hl7v2.order_group import OrderGroup, by_patient, orders
 from importers.hl7v2.override import overridable
 from importers.hl7v2.subject import Subject, subject
@@ -45,14 +46,11 @@ def _group(conversion: Conversion, group: OrderGroup, about: Subject) -> None:
     if draft is None:
         return
     shared = about.elements()
-    patient = shared.get("subject")
     rest = vaccine_details.add(conversion, group.results, draft.resource)
     if rest:
         shared["partOf"] = [conversion.reference(draft)]
         key = str(draft.resource["identifier"][-1]["value"])
-        for observation in observations(conversion, rest, Panel(key, shared)):
-            if patient is None:
-                observation.resource.pop("subject", None)
+        observed(conversion, rest, Panel(key, shared))
 
 
 @overridable("RXA")

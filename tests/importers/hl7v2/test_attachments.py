@@ -30,6 +30,8 @@ def _made(kind: str, value: str) -> tuple[list[Json], list[str], list[Json]]:
         ("^TEXT^^A^a\\.br\\b", "text/plain", b"a\nb"),
         ("^AP^PDF^Base64^JVBE\\X0D0A\\Ri0x", "application/pdf", b"%PDF-1"),
         ("^TEXT^XML^Base64^YWJjZA", "text/xml", b"abcd"),
+        ("JVBERi0x", "application/pdf", b"%PDF-1"),
+        ("see the letter", "text/plain", b"see the letter"),
     ],
 )
 def test_content(value: str, kind: str, content: bytes) -> None:
@@ -59,6 +61,14 @@ def test_several_documents_in_one_field() -> None:
 @pytest.mark.parametrize("value", ["", '""', "^AP^PDF^Base64^"])
 def test_no_content(value: str) -> None:
     assert _made("ED", value) == ([], [], [])
+
+
+@pytest.mark.parametrize(
+    ("obx", "holds"),
+    [("OBX|1|TX|R||JVBERi0xLjQK", True), ("OBX|1|TX|R||words", False), ("OBX|1|NM|R||5", False)],
+)
+def test_a_pdf_that_is_sent_as_text_is_a_document(obx: str, holds: bool) -> None:
+    assert attachments.holds_document(conversion(obx).message.segments[1]) == holds
 
 
 def test_a_large_document_is_a_resource_of_its_own() -> None:
