@@ -24,6 +24,7 @@ from pydantic import ValidationError
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+import fhir_server.dicom
 import fhir_server.feed
 import fhir_server.mllp
 from fhir_server import log
@@ -59,6 +60,7 @@ def serve(  # noqa: PLR0917  they are options, given by name
         or fhir_server.mllp.refusal(settings)
         or fhir_server.mllp.fault(settings)
         or fhir_server.feed.fault(settings)
+        or fhir_server.dicom.fault(settings)
     )
     if refused:
         fail(refused)

@@ -40,9 +40,8 @@ def header(number: int, *, study: int = 1, series: int = 1, patient: str = "4711
         "InstanceNumber": number,
         **values,
     }
-    told = {name: value for name, value in told.items() if value not in {None, ""}} if values else told
     if not patient:
-        told.pop("PatientID", None)
+        told.pop("PatientID")
     return Header(study_, series_, told["SOPInstanceUID"], CT, "1.2.840.10008.1.2.1", told)
 
 

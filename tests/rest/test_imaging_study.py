@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest_asyncio
 
 from fhir_server.context import Context
+from fhir_server.store.documents import now
+from importers.dicom.describe import describe
+from importers.dicom.sources import SourceConfig
 from tests.rest.conftest import running
 from tests.rest.dicom import another_server, header, headers, study_uid, taken
 
@@ -72,3 +76,258 @@ async def test_the_same_again_changes_nothing(server: httpx.AsyncClient, ctx: Co
     random.Random(1).shuffle(again)
     assert {each.status for each in await taken(ctx, [*again, *again])} == {"same"}
     assert await the(server, 2) == before
+
+
+async def test_ten_thousand_instances_make_a_handful_of_versions(
+    server: httpx.AsyncClient, ctx: Context
+) -> None:
+    """Sent by four at once in portions that overlap, in any order; whoever reads sees all that was acknowledged."""
+    numbers = list(range(10_000))
+    random.Random(7).shuffle(numbers)
+    portions = [numbers[start : start + 120] for start in range(0, len(numbers), 100)]
+    acknowledged: set[str] = set()
+    done = asyncio.Event()
+
+    async def send(some: list[list[int]]) -> None:
+        for portion in some:
+            outcomes = await taken(ctx, headers(portion, study=3))
+            assert {each.status for each in outcomes} <= {"stored", "same"}
+            acknowledged.update(each.sop_uid for each in outcomes)
+
+    async def look() -> int:
+        looks = 0
+        while not done.is_set():
+            before = len(acknowledged)
+            found_ = await found(server, 3)
+            shown = found_[0]["numberOfInstances"] if found_ else 0
+            assert shown >= before
+            looks += 1
+            await asyncio.sleep(1)
+        return looks
+
+    looking = asyncio.create_task(look())
+    await asyncio.gather(*(send(portions[sender::4]) for sender in range(4)))
+    done.set()
+    looks = await looking
+    study = await the(server, 3)
+    assert (study["numberOfInstances"], study["numberOfSeries"]) == (10_000, 1)
+    assert len(acknowledged) == 10_000
+    # Beside those who look: some after two seconds, after quiet, or in between.
+    assert int(study["meta"]["versionId"]) <= looks + 6
+    assert "instance" not in study["series"][0]  # 10,000 are more than are listed
+    assert study["meta"]["tag"][0]["code"] == "SUBSETTED"
+    versions = (await server.get(f"ImagingStudy/{study['id']}/_history")).json()
+    assert all(len(str(each["resource"])) < 20_000 for each in versions["entry"])
+
+
+async def test_the_ten_thousandth_costs_what_the_hundredth_does(ctx: Context) -> None:
+    """By counting what MongoDB is asked, and what it looks at."""
+    client = ctx.store.client
+
+    async def cost(first: int) -> tuple[int, int, int]:
+        async def counters() -> tuple[int, int, int]:
+            told = await client.admin.command("serverStatus")
+            looked, operations = told["metrics"]["queryExecutor"], told["opcounters"]
+            asked = sum(operations[name] for name in ("insert", "query", "update", "delete", "command"))
+            return asked, looked["scanned"], looked["scannedObjects"]
+
+        before = await counters()
+        await taken(ctx, headers(range(first, first + 100), study=4))
+        after = await counters()
+        return tuple(two - one for one, two in zip(before, after, strict=True))  # type: ignore[return-value]
+
+    await taken(ctx, headers(range(100), study=4))
+    early = min(await cost(100), await cost(200))
+    for start in range(300, 9800, 500):
+        await taken(ctx, headers(range(start, start + 500), study=4))
+    late = min(await cost(9800), await cost(9900))
+    # Signs of life of other servers on the same MongoDB are counted, too.
+    assert all(two <= one * 1.2 + 20 for one, two in zip(early, late, strict=True)), (early, late)
+
+
+async def test_four_senders_race_with_the_same_instances(
+    server: httpx.AsyncClient, ctx: Context, mongod_uri: str, database: str
+) -> None:
+    """On two servers, each of which folds as it likes."""
+    async with another_server(mongod_uri, database) as other:
+
+        async def send(seed: int, by: Context) -> None:
+            numbers = list(range(200))
+            random.Random(seed).shuffle(numbers)
+            for start in range(0, 200, 25):
+                await taken(by, headers(numbers[start : start + 25], study=5))
+                await found(server, 5)
+
+        async def fold(by: Context) -> None:
+            for _ in range(20):
+                study = await by.dicom.store.study(study_uid(5)) if by.dicom else None
+                if study is not None and by.dicom is not None:
+                    await by.dicom.fold.fold(study)
+                await asyncio.sleep(0.01)
+
+        await asyncio.gather(
+            send(1, ctx), send(2, other), send(3, ctx), send(4, other), fold(ctx), fold(other)
+        )
+    study = await the(server, 5)
+    assert study["numberOfInstances"] == 200
+    assert len(listed(study)) == 200
+    wanted = {"identifier": "urn:fhir-server:dicom:default:patient|4711"}
+    assert len((await server.get("Patient", params=wanted)).json()["entry"]) == 1
+
+
+async def test_a_correction_is_told_or_taken_as_the_source_is_configured(
+    server: httpx.AsyncClient, ctx: Context
+) -> None:
+    await taken(ctx, [header(1, study=6, StudyDescription="first")])
+    corrected = header(1, study=6, StudyDescription="second")
+    [outcome] = await taken(ctx, [corrected])
+    assert outcome.status == "kept_first"
+    assert (await the(server, 6))["description"] == "first"
+    [outcome] = await taken(ctx, [corrected], SourceConfig(keep="newest"))
+    assert outcome.status == "replaced"
+    study = await the(server, 6)
+    assert (study["description"], study["numberOfInstances"]) == ("second", 1)
+
+
+async def test_an_instance_is_in_one_study_only(ctx: Context) -> None:
+    one = header(1, study=7)
+    await taken(ctx, [one])
+    elsewhere = header(1, study=8, SOPInstanceUID=one.sop_uid)
+    [outcome] = await taken(ctx, [elsewhere])
+    assert (outcome.status, outcome.durable) == ("refused", False)
+
+
+async def test_a_study_does_not_change_its_patient(server: httpx.AsyncClient, ctx: Context) -> None:
+    await taken(ctx, headers(range(3), study=9, patient="A"))
+    outcomes = await taken(ctx, headers(range(2, 5), study=9, patient="B"))
+    assert {each.status for each in outcomes} == {"quarantined"}
+    study = await the(server, 9)
+    assert study["numberOfInstances"] == 3
+    patient = (await server.get(study["subject"]["reference"])).json()
+    assert patient["identifier"][0]["value"] == "A"
+    aside = await ctx.store.find("_dicom_quarantine", {"study": study_uid(9)})
+    assert len(aside) == 3
+    nobody = await server.get("Patient", params={"identifier": "urn:fhir-server:dicom:default:patient|B"})
+    assert "entry" not in nobody.json()
+
+
+async def test_two_patients_of_a_new_study_at_once(ctx: Context, server: httpx.AsyncClient) -> None:
+    both = [header(1, study=10, patient="A"), header(2, study=10, patient="B")]
+    told = await asyncio.gather(*(taken(ctx, [each]) for each in both))
+    assert sorted(each.status for [each] in told) == ["quarantined", "stored"]
+    assert (await the(server, 10))["numberOfInstances"] == 1
+
+
+async def test_who_nobody_was_turns_out_to_be_somebody(server: httpx.AsyncClient, ctx: Context) -> None:
+    await taken(ctx, [header(1, study=11, patient="")])
+    before = await the(server, 11)
+    await taken(ctx, [header(2, study=11, patient="C")])
+    study = await the(server, 11)
+    assert study["subject"] != before["subject"]
+    assert (study["id"], study["numberOfInstances"]) == (before["id"], 2)
+    patient = (await server.get(study["subject"]["reference"])).json()
+    assert patient["identifier"][0]["value"] == "C"
+
+
+async def test_what_is_withdrawn_is_gone_and_may_come_again(server: httpx.AsyncClient, ctx: Context) -> None:
+    assert ctx.dicom is not None
+    store = ctx.dicom.store
+    await taken(ctx, [*headers(range(3), study=12), *headers(range(2), study=12, series=2)])
+    one = header(1, study=12)
+    assert await store.withdraw(study_uid(12), one.series_uid, one.sop_uid) == 1
+    study = await the(server, 12)
+    assert study["numberOfInstances"] == 4
+    assert one.sop_uid not in listed(study)
+    assert await store.withdraw(study_uid(12), f"{study_uid(12)}.2") == 2
+    study = await the(server, 12)
+    assert (study["numberOfSeries"], study["numberOfInstances"]) == (1, 2)
+    assert await store.withdraw(study_uid(12)) == 2
+    study = await the(server, 12)
+    assert (study["status"], study["numberOfInstances"]) == ("entered-in-error", 0)
+    assert "series" not in study
+    await taken(ctx, [one])
+    again = await the(server, 12)
+    assert (again["id"], again["status"], again["numberOfInstances"]) == (study["id"], "available", 1)
+
+
+async def test_what_was_rejected_for_safety_stays_away(ctx: Context) -> None:
+    assert ctx.dicom is not None
+    one = header(1, study=13)
+    await taken(ctx, [one])
+    assert await ctx.dicom.store.withdraw(study_uid(13), sop_uid=one.sop_uid, state="rejected") == 1
+    [outcome] = await taken(ctx, [one])
+    assert outcome.status == "refused"
+
+
+async def test_an_empty_study_may_come_again_under_the_right_patient(
+    server: httpx.AsyncClient, ctx: Context
+) -> None:
+    """How an archive corrects a study that was made for the wrong patient."""
+    assert ctx.dicom is not None
+    await taken(ctx, headers(range(2), study=14, patient="wrong"))
+    await the(server, 14)
+    await ctx.dicom.store.withdraw(study_uid(14))
+    await the(server, 14)
+    outcomes = await taken(ctx, headers(range(2), study=14, patient="right"))
+    assert {each.status for each in outcomes} == {"replaced"}
+    study = await the(server, 14)
+    patient = (await server.get(study["subject"]["reference"])).json()
+    assert (study["status"], patient["identifier"][0]["value"]) == ("available", "right")
+
+
+async def test_a_merge_of_patients_reaches_studies_and_stays(server: httpx.AsyncClient, ctx: Context) -> None:
+    """The fold does not set the subject back; what comes under either number belongs to the study."""
+    system = "urn:fhir-server:dicom:default:patient"
+    await taken(ctx, headers(range(2), study=15, patient="old"))
+    await taken(ctx, headers(range(1), study=16, patient="new"))
+    before, survivor = await the(server, 15), (await the(server, 16))["subject"]["reference"]
+    loser = before["subject"]["reference"]
+    merged = {"resourceType": "Patient", "id": loser.split("/")[1], "active": False}
+    merged |= {"identifier": [{"system": system, "value": "old"}]}
+    merged |= {"link": [{"type": "replaced-by", "other": {"reference": survivor}}]}
+    assert (await server.put(loser, json=merged)).status_code == 200
+    patch = {"resourceType": "Parameters", "parameter": [{"name": "operation", "part": [
+        {"name": "type", "valueCode": "replace"}, {"name": "path", "valueString": "ImagingStudy.subject"},
+        {"name": "value", "valueReference": {"reference": survivor}}]}]}  # fmt: skip
+    assert (await server.patch(f"ImagingStudy/{before['id']}", json=patch)).status_code == 200
+    for patient, number in (("old", 7), ("new", 8)):
+        [outcome] = await taken(ctx, [header(number, study=15, patient=patient)])
+        assert outcome.status == "stored"
+    study = await the(server, 15)
+    assert (study["subject"]["reference"], study["numberOfInstances"]) == (survivor, 4)
+
+
+async def test_versions_before_the_newest_have_no_instances(server: httpx.AsyncClient, ctx: Context) -> None:
+    await taken(ctx, [header(1, study=17)])
+    first = await the(server, 17)
+    await taken(ctx, [header(2, study=17)])
+    second = await the(server, 17)
+    url = f"ImagingStudy/{first['id']}/_history"
+    old = (await server.get(f"{url}/{first['meta']['versionId']}")).json()
+    assert (old["numberOfInstances"], listed(old)) == (1, set())
+    assert old["meta"]["tag"][0]["code"] == "SUBSETTED"
+    new = (await server.get(f"{url}/{second['meta']['versionId']}")).json()
+    assert len(listed(new)) == 2
+
+
+async def test_a_summary_has_no_instances(server: httpx.AsyncClient, ctx: Context) -> None:
+    await taken(ctx, [header(1, study=18)])
+    study = await the(server, 18)
+    short = (await server.get(f"ImagingStudy/{study['id']}", params={"_summary": "true"})).json()
+    assert listed(short) == set()
+
+
+async def test_a_mark_that_a_process_left_behind_is_found(
+    server: httpx.AsyncClient, ctx: Context, mongod_uri: str, database: str
+) -> None:
+    """The row is there, its study was never marked: whoever sent it had no answer, and sends it again."""
+    assert ctx.dicom is not None
+    one, two = header(1, study=19), header(2, study=19)
+    await taken(ctx, [one])
+    await the(server, 19)
+    unmarked = describe(two, SourceConfig()).row
+    assert await ctx.dicom.store.insert([replace(unmarked, at=now())]) == {two.sop_uid}
+    assert (await the(server, 19))["numberOfInstances"] == 1
+    [outcome] = await taken(ctx, [two])
+    assert outcome.status == "same"
+    assert (await the(server, 19))["numberOfInstances"] == 2
