@@ -67,7 +67,7 @@ class Intake:
         with 503 says that the database is away, and that all may be sent again.
         """
         loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(self.executor, _read_all, parts, study_uid)
+        found = await loop.run_in_executor(self.executor, read_all, parts, study_uid)
         headers = [each for each in found if isinstance(each, Header)]
         outcomes = iter(await self.arrivals.add(headers, source) if headers else ())
         return [
@@ -92,7 +92,8 @@ def enough(transfer_syntax: str | None = None) -> Spool:
     return Spool(settled)
 
 
-def _read_all(parts: Sequence[Part], study_uid: str | None) -> list[Header | Answer]:
+def read_all(parts: Sequence[Part], study_uid: str | None = None) -> list[Header | Answer]:
+    """The header of each, in order, or why it has none that can be taken; parts are closed."""
     return [_read(part, study_uid) for part in parts]
 
 
