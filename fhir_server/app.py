@@ -7,7 +7,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import structlog
 from fastapi import FastAPI
 from pymongo import AsyncMongoClient
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from capability.openapi import openapi
 from capability.table import SYSTEM_INTERACTIONS, TABLE, TYPE_INTERACTIONS
@@ -30,6 +30,8 @@ from fhir_server.interactions.own_parameters import OwnParameters
 from fhir_server.mllp import MllpDoor
 from fhir_server.operations.reindex_job import work_when_asked
 from fhir_server.rest.access_log import AccessLog
+from fhir_server.rest.dicomweb import paths
+from fhir_server.rest.dicomweb.endpoint import INTERACTIONS, DicomwebEndpoint
 from fhir_server.rest.docs_page import docs_route
 from fhir_server.rest.endpoint import FhirEndpoint
 from fhir_server.rest.health import health_routes
@@ -52,32 +54,33 @@ log = structlog.get_logger()
 
 
 class Application(FastAPI):
-    """FHIR requests go straight to their endpoint; FastAPI answers for health, metrics and the API's docs.
+    """Requests of FHIR and DICOMweb go straight to their endpoints; FastAPI answers for health, metrics and the API's docs.
 
-    Its middlewares cost a tenth of a read, and the endpoint sees to errors, sizes and headers itself.
+    Its middlewares cost a tenth of a read, and the endpoints see to errors, sizes and headers themselves.
     """
 
-    def __init__(self, endpoint: FhirEndpoint, base_path: str, **settings: Any) -> None:
+    def __init__(self, endpoints: Mapping[str, ASGIApp], **settings: Any) -> None:
         super().__init__(docs_url=None, redoc_url=None, **settings)
-        self._endpoint = endpoint
-        self._base = base_path
-        self._below = base_path + "/"
+        self._endpoints = [(base, f"{base}/", endpoint) for base, endpoint in endpoints.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
-        if scope["type"] == "http" and (path == self._base or path.startswith(self._below)):
-            await self._endpoint(scope, receive, send)
-        else:
-            await super().__call__(scope, receive, send)
+        if scope["type"] == "http":
+            for base, below, endpoint in self._endpoints:
+                if path == base or path.startswith(below):
+                    await endpoint(scope, receive, send)
+                    return
+        await super().__call__(scope, receive, send)
 
 
 def create_app(settings: Settings) -> FastAPI:
     """The server as an ASGI application; its lifespan opens and closes the connections to MongoDB."""
     store = open_store(settings)
-    metrics = Metrics(TYPE_INTERACTIONS | SYSTEM_INTERACTIONS, TABLE.types)
+    metrics = Metrics(TYPE_INTERACTIONS | SYSTEM_INTERACTIONS | set(INTERACTIONS.values()), TABLE.types)
     access_log = AccessLog(on=settings.log_level in {"DEBUG", "INFO"}, style=settings.log_format)
     base_path = urlsplit(settings.base_url).path
     endpoint = FhirEndpoint(metrics, access_log, base_path)
+    dicomweb = DicomwebEndpoint(metrics, access_log)
     door = MllpDoor(settings, metrics.registry)
 
     @asynccontextmanager
@@ -85,6 +88,7 @@ def create_app(settings: Settings) -> FastAPI:
         ctx = with_feed(await open_context(settings, store), feeds_of(settings))
         ctx = with_dicom(ctx, sources_of(settings))
         endpoint.serve(ctx)
+        dicomweb.serve(ctx)
         assert ctx.feed is not None
         assert ctx.dicom is not None
         tasks = (work_when_asked(ctx), ctx.feed.run(), ctx.dicom.fold.run())
@@ -100,7 +104,10 @@ def create_app(settings: Settings) -> FastAPI:
         await store.close()
 
     app = Application(
-        endpoint, base_path, lifespan=lifespan, title="FHIR R4 server", version=version("fhir-server")
+        {base_path: endpoint, paths.BASE: dicomweb},
+        lifespan=lifespan,
+        title="FHIR R4 server",
+        version=version("fhir-server"),
     )
     document = openapi(base_url=settings.base_url, title=app.title, version=app.version)
     app.openapi = lambda: document  # type: ignore[method-assign]  # how FastAPI is given another document

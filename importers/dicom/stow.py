@@ -9,7 +9,7 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass, field
 
-from importers.dicom.answers import ELEMENTS_DISCARDED, Answer
+from importers.dicom.answers import ELEMENTS_DISCARDED, NO_MATCH, Answer
 from resources.codec import Json
 
 _COMMENT = 64
@@ -24,11 +24,14 @@ class StoreResponse:
 
     @property
     def status(self) -> int:
-        """200 all stored, 202 some not or with a warning of their own, 409 none; that no pixels are kept is none."""
+        """200 all stored, 202 some not or not as they were sent, 409 none.
+
+        That pixels are not kept, or were none, is a warning to each instance; it does not make a 202.
+        """
         stored = sum(each.stored for each in self.answers)
         if not stored:
             return 409
-        told = any(each.warning not in {None, ELEMENTS_DISCARDED} for each in self.answers)
+        told = any(each.warning not in {None, ELEMENTS_DISCARDED, NO_MATCH} for each in self.answers)
         return 202 if told or stored < len(self.answers) else 200
 
     def dataset(self) -> Json:

@@ -23,21 +23,12 @@ from resources import codec
 from resources.outcome import FHIRError, error, too_large, unsupported_media_type
 
 if TYPE_CHECKING:
-    from fhir_server.rest.exchange import HttpRequest, Receive, Scope
+    from fhir_server.rest.exchange import Receive, Scope
 
 DICOM, DICOM_JSON, RELATED = "application/dicom", "application/dicom+json", "multipart/related"
 _EXPECTED = f'{RELATED}; type="{DICOM}" or "{DICOM_JSON}"; boundary=…, {DICOM}, or {DICOM_JSON}'
 MOST_JSON = 64 * 1024 * 1024
 """Bytes of metadata in one part"""
-
-
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """A request whose body has not been read."""
-
-    http: HttpRequest
-    scope: Scope
-    receive: Receive
 
 
 @dataclass(slots=True)

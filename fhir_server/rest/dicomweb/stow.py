@@ -18,7 +18,7 @@ from resources.outcome import bad_request, error
 
 if TYPE_CHECKING:
     from fhir_server.context import Context, FhirRequest
-    from fhir_server.rest.dicomweb.body import Incoming
+    from fhir_server.rest.dicomweb.incoming import Incoming
     from importers.dicom.arrivals import Outcome
 
 AT_ONCE, BYTES = 100, 16 * 1024 * 1024
@@ -63,7 +63,7 @@ async def store(
     if refused:
         # They are of no study that the audit trail could name.
         told = error(
-            response.status,
+            409,
             "processing",
             f"{refused} of {len(response.answers)} instances could not be taken",
         )

@@ -4,6 +4,7 @@ from importers.dicom.answers import (
     CANNOT_UNDERSTAND,
     DUPLICATE,
     ELEMENTS_DISCARDED,
+    NO_MATCH,
     REQUIRED_MISSING,
     Answer,
 )
@@ -11,6 +12,7 @@ from importers.dicom.stow import StoreResponse
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 GOOD = Answer(CT, "1.1", warning=ELEMENTS_DISCARDED)
+WITHOUT_PIXELS = Answer(CT, "1.5", warning=NO_MATCH)
 PLAIN = Answer(CT, "1.2")
 DOUBLE = Answer(CT, "1.3", warning=DUPLICATE, text="It came before with other content, which was kept")
 BAD = Answer(CT, "1.4", failure=REQUIRED_MISSING, text="StudyInstanceUID: required, but absent or empty")
@@ -21,6 +23,7 @@ def test_status_says_all_some_or_none() -> None:
     for answers, status in (
         ([GOOD], 200),
         ([GOOD, PLAIN], 200),
+        ([GOOD, WITHOUT_PIXELS], 200),
         ([GOOD, DOUBLE], 202),
         ([GOOD, BAD], 202),
         ([PLAIN, NOTHING], 202),
