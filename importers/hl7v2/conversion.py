@@ -70,6 +70,7 @@ class Conversion:
     named: dict[Hashable, Draft] = field(default_factory=dict)
     """drafts of those who have no number, by what they are known by in this message"""
     _matched: dict[tuple[str, str], Draft] = field(default_factory=dict)
+    _occurrences: dict[str, int] = field(default_factory=dict)
     _systems: dict[str, str] = field(default_factory=dict)
 
     @cached_property
@@ -119,9 +120,10 @@ class Conversion:
             self._matched[kind, query] = draft
         return draft
 
-    def known(self, kind: str, query: str) -> Draft | None:
-        """The draft of this message that a search would find."""
-        return self._matched.get((kind, query))
+    def occurrence(self, key: str) -> int:
+        """How often a key has come up in this message, this time included."""
+        number = self._occurrences[key] = self._occurrences.get(key, 0) + 1
+        return number
 
     def _complete(self, known: Draft, resource: Json, match: tuple[str, ...], role: str) -> Draft:
         replaces = role == "fact" and known.role == "reference"

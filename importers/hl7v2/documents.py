@@ -58,7 +58,7 @@ def _document(conversion: Conversion, paper: Result, common: Panel, report: Draf
     obx = paper.obx
     subject = common.shared.get("subject")
     key = f"{common.key}/{obx.text(3) or obx.text(3, 2)}/{obx.raw(4)}".rstrip("/")
-    number = common.numbers[key] = common.numbers.get(key, 0) + 1
+    number = conversion.occurrence(f"DocumentReference {key}")
     own = {
         "system": conversion.config.derived_uri("document"),
         "value": " ".join(key.split()) + (f"/#{number}" if number > 1 else ""),

@@ -85,12 +85,9 @@ def report_key(conversion: Conversion, group: OrderGroup, known: Numbers) -> str
         conversion.issue(f"{obr.place}-3", told, REQUIRED_FIELD_MISSING, "information")
     if parent := parent_result(obr):
         key += "/" + "/".join(part for part in parent if part)
-    key = first = " ".join(key.split())
-    count = 1
-    while conversion.known("DiagnosticReport", identifiers.token(_own(conversion, key))) is not None:
-        count += 1
-        key = f"{first}/#{count}"
-    return key
+    key = " ".join(key.split())
+    times_seen = conversion.occurrence(f"DiagnosticReport {key}")
+    return key if times_seen == 1 else f"{key}/#{times_seen}"
 
 
 def _own(conversion: Conversion, key: str) -> Json:

@@ -46,7 +46,6 @@ class Panel:
     """where OBX-3 is empty: OBR-4"""
     category: str = ""
     moment: str | None = None
-    numbers: dict[str, int] = field(default_factory=dict)
     organizations: Organizations = field(default_factory=dict)
 
 
@@ -113,17 +112,12 @@ def _identifier(conversion: Conversion, obx: Segment, panel: Panel) -> tuple[Jso
     if instance := obx.text(21):
         key += f"/{instance}"
     key = " ".join(key.split())
-    found: Json = {"system": conversion.config.derived_uri("observation"), "value": key}
-    number = panel.numbers.get(key, 0) + 1
-    if number > 1:
-        found["value"] = f"{key}/#{number}"
-    token = identifiers.token(found)
-    while conversion.known("Observation", token) is not None:
-        number += 1
-        found["value"] = f"{key}/#{number}"
-        token = identifiers.token(found)
-    panel.numbers[key] = number
-    return found, token
+    number = conversion.occurrence(f"Observation {key}")
+    found = {
+        "system": conversion.config.derived_uri("observation"),
+        "value": key if number == 1 else f"{key}/#{number}",
+    }
+    return found, identifiers.token(found)
 
 
 def _add_status(conversion: Conversion, obx: Segment, resource: Json) -> None:

@@ -31,8 +31,10 @@ def order_message(conversion: Conversion) -> None:
 def add(conversion: Conversion, about: Subject) -> list[Draft]:
     """The orders of a message, of services and of medication."""
     found = orders(conversion.message)
-    medications = [group for group in found.groups if medication_order.is_medication(conversion, group)]
-    services = [group for group in found.groups if group not in medications]
+    medications: list[OrderGroup] = []
+    services: list[OrderGroup] = []
+    for group in found.groups:
+        (medications if medication_order.is_medication(conversion, group) else services).append(group)
     placers = Counter(_placer(conversion, group) for group in services)
     drafts = [
         draft

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from random import Random
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -122,3 +123,37 @@ def test_every_message_is_read_without_more_than_a_patient(event: str) -> None:
 
 _NEEDED = {"SIU", "MDM", "REF"}
 """Types of messages that say nothing without their SCH, TXA or RF1"""
+
+
+_MANY = 4000
+
+
+@pytest.mark.parametrize(
+    ("event", "segments"),
+    [
+        ("ORU^R01", ["OBR|1|P1|F1|A", *["OBX|1|NM|A||5|||||F"] * _MANY]),
+        ("ORU^R01", ["OBR|1|P1|F1|A", "OBX|1|TX|A||a|||||F"] * _MANY),
+        ("ORU^R01", ["OBR|1|P1|F1|A", *["OBX|1|TX|A||a"] * _MANY]),
+        (
+            "ORU^R01",
+            [
+                "OBR|1|P1|F1|A",
+                "OBX|1|CWE|A||" + "~".join(["A^B^L"] * _MANY) + "|||" + "~".join(["H"] * _MANY),
+            ],
+        ),
+        ("ORU^R01", ["OBR|1|P1|F1|A", *["SPM|1|S1"] * _MANY]),
+        ("ORU^R01", ["OBR|1|P1|F1|A", *["NTE|1||a"] * _MANY]),
+        ("ORM^O01", ["ORC|NW|P1", *["OBR|1|P1||A"] * _MANY]),
+        ("VXU^V04", ["ORC|RE||1", "RXA|0|1|2024||1^A^CVX", "OBX|1|ST|X||a"] * _MANY),
+        ("RDE^O11", ["ORC|NW|1", "RXE||A", *["RXC|A|B|1|mg", "RXR|PO"] * _MANY]),
+        ("RDE^O11", ["ORC|NW|1", "RXE||A"] * _MANY),
+        ("SIU^S12", ["SCH|1", *["AIP|1||5^D"] * _MANY]),
+        ("MDM^T02", ["TXA|1|DS|||||||||||1", *["OBX|1|TX|A||a"] * _MANY]),
+    ],
+)
+def test_many_of_all_take_time_in_proportion(event: str, segments: list[str]) -> None:
+    text = "\r".join([f"MSH|^~\\&|A|B|C|D|20240301080000||{event}|1|P|2.5.1", "PID|1||1^^^A^MR", *segments])
+    message = er7.parse(text)
+    start = process_time()
+    convert(message, FeedConfig(), "row")
+    assert process_time() - start < 10
