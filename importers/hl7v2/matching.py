@@ -201,15 +201,18 @@ def _under_its_own_id(draft: Draft, matches: Matches) -> Asking:
     """What was created for this key before, although its identifiers say so no longer; asked for after a conflict."""
     kind = draft.resource["resourceType"]
     answers = yield [(kind, f"_id={matches.new_ids[draft.url]}")]
-    if answers[0]:
-        del matches.new_ids[draft.url]
-        matches.unique.discard(draft.url)
-        _note(draft, answers[0][0], matches)
+    if not answers[0]:
+        return
+    matches.unique.discard(draft.url)
+    del matches.new_ids[draft.url]
+    _note(draft, answers[0][0], matches)
 
 
 def _key(draft: Draft, matches: Matches) -> str | None:
     """What the id of a new resource is made of, so that two messages that create it at once collide."""
     queries = queries_of(draft, matches.names)
+    if draft.same is not None and not (queries and queries[0].startswith("identifier=")):
+        return None  # the search alone does not tell what it is
     subject = _subject(draft.resource)
     if subject is not None:
         subject = matches.references.get(subject, subject)

@@ -192,16 +192,17 @@ class _Group:
         for item in told:
             groups.setdefault(self.key(item), []).append(item)
         known = {self.key(item) for item in stored}
+        if not newer:
+            return stored + [item for item in told if self.key(item) not in known]
         result: list[Json] = []
-        placed: set[Hashable] = set()
         for item in stored:
-            key = self.key(item)
-            if not newer or key not in groups:
+            group = groups.get(self.key(item))
+            if group is None:
                 result.append(item)
-            elif key not in placed:
-                placed.add(key)
-                result += groups[key]
-        return result + [item for key, items in groups.items() if key not in known for item in items]
+            elif group:
+                result.append(group.pop(0))
+        rest = {id(item) for group in groups.values() for item in group}
+        return result + [item for item in told if id(item) in rest]
 
 
 class _Identifiers(_Group):

@@ -103,14 +103,19 @@ def _after(visit: Visit, before: list[Json], result: Json, told: Json) -> list[J
     sent = told.get("location", [])
     if result["status"] in OPEN:
         return _places(visit, before, sent)
-    current = _current(sent)
-    been = [
-        entry
-        for entry in before
-        if entry.get("status") in {"active", "completed"} and not _is_temporary(entry)
-    ]
-    if been and current is not None and _place(been[-1]) == _place(current):
-        sent = [entry for entry in sent if entry is not current]  # he left from where he was
+    for temporary in (False, True):
+        been = [
+            _place(entry)
+            for entry in before
+            if entry.get("status") in {"active", "completed"} and _is_temporary(entry) == temporary
+        ]
+        sent = [  # he left from where he was
+            entry
+            for entry in sent
+            if entry["status"] != "active"
+            or _is_temporary(entry) != temporary
+            or been[-1:] != [_place(entry)]
+        ]
     return _closed(_places(visit, before, sent), result.get("period", {}).get("end") or visit.moment)
 
 
@@ -156,10 +161,9 @@ def _places(visit: Visit, stored: list[Json], told: list[Json]) -> list[Json]:
     result = [dict(entry) for entry in stored]
     if visit.event in _NO_PENDING:
         result = [entry for entry in result if entry.get("status") not in {"reserved", "planned"}]
-    current = _current(told)
     for entry in told:
         status = entry.get("status")
-        if entry is current:
+        if status == "active":
             result = _moved(visit, result, entry)
         elif not any(_place(each) == _place(entry) and each.get("status") == status for each in result):
             if status in {"reserved", "planned"}:
@@ -169,22 +173,16 @@ def _places(visit: Visit, stored: list[Json], told: list[Json]) -> list[Json]:
     return result
 
 
-def _current(told: list[Json]) -> Json | None:
-    """The place of PV1-3 among those of a message: the last that is no temporary, pending or prior one."""
-    for entry in reversed(told):
-        if entry.get("status") == "active" and not _is_temporary(entry):
-            return entry
-    return None
-
-
 def _moved(visit: Visit, stored: list[Json], entry: Json) -> list[Json]:
-    active = [each for each in stored if each.get("status") == "active" and not _is_temporary(each)]
+    """The patient is at this place; temporary places and others do not end each other."""
+    kind = _is_temporary(entry)
+    active = [each for each in stored if each.get("status") == "active" and _is_temporary(each) == kind]
     if any(_place(each) == _place(entry) for each in active):
         return stored
     if visit.event in _WITHDRAWING:
         kept = [each for each in stored if each not in active]
         for back in reversed(kept):
-            if _place(back) == _place(entry):
+            if _place(back) == _place(entry) and _is_temporary(back) == kind:
                 back["status"] = "active"
                 period = {name: bound for name, bound in back.get("period", {}).items() if name == "start"}
                 back.pop("period", None)
@@ -193,7 +191,8 @@ def _moved(visit: Visit, stored: list[Json], entry: Json) -> list[Json]:
                 return kept
         return [*kept, entry]
     fresh = {**entry, "period": {"start": visit.moment}} if visit.moment and stored else entry
-    return [*_closed(stored, visit.moment), fresh]
+    left = [each if each not in active else _closed([each], visit.moment)[0] for each in stored]
+    return [*left, fresh]
 
 
 def _closed(places: list[Json], end: str | None) -> list[Json]:

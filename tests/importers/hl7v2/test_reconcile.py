@@ -145,8 +145,24 @@ def test_what_is_found_by_its_patient_is_asked_for_when_he_is_known(conversion: 
     result, asked = answered(conversion, stored)
     assert asked[1] == [("RelatedPerson", "patient=Patient/p")]
     assert [entry["resource"]["name"][0]["given"] for entry in result.bundle["entry"]] == [["Ben"], ["Ann"]]
-    assert all(request["ifNoneMatch"] == "*" for request in requests(result))
     assert len({request["url"] for request in requests(result)}) == 2
+
+
+def test_another_of_the_same_patient_is_another_one(conversion: Conversion) -> None:
+    """The search by the patient finds all his kin, so it must not become the id of one."""
+    ids = set()
+    for given in ("Ann", "Ben"):
+        message = Conversion(conversion.message, conversion.config, given)
+        patient = message.add(numbered("Patient"), match=(ONE,))
+        kin = {
+            "resourceType": "RelatedPerson",
+            "patient": message.reference(patient),
+            "name": [{"given": [given]}],
+        }
+        message.add(kin, match=(f"patient={patient.url}",), same=_named(given))
+        result, _ = answered(message, {("Patient", ONE): [current(numbered("Patient"), "p")]})
+        ids |= {request["url"] for request in requests(result)}
+    assert len(ids) == 2
 
 
 def _named(given: str) -> Any:

@@ -52,10 +52,12 @@ class Record:
 
     def __init__(self) -> None:
         self.resources: dict[str, Json] = {}
+        self.rows: dict[str, str] = {}
 
     def tell(self, text: str) -> int:
         """Takes a message in; how many resources it wrote."""
-        steps = reconcile(convert(er7.parse(text), FeedConfig(), str(len(self.resources))))
+        row = self.rows.setdefault(text, f"row {len(self.rows)}")
+        steps = reconcile(convert(er7.parse(text), FeedConfig(), row))
         try:
             queries = next(steps)
             while True:
