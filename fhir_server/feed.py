@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from fhir_server.context import FhirRequest, Result
 from fhir_server.find import finder
 from fhir_server.operations.feed_answers import refusal
-from fhir_server.store.documents import new_id, now
+from fhir_server.store.documents import now
 from fhir_server.store.feed import MongoFeed
 from fhir_server.submit import agent_of, submitter
 from importers.hl7v2.ack import Answering
@@ -75,7 +76,7 @@ def open_feed(ctx: Context, feeds: Feeds) -> Feed:
             process=Process(Interpreter(feeds, now), finder(ctx), submitter(ctx, plain=True)),
             tell=tell,
             now=now,
-            new_id=new_id,
+            new_id=lambda: token_hex(16),
             answering=answering,
             patience=ctx.settings.feed_patience_seconds,
         )

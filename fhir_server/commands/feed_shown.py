@@ -49,7 +49,7 @@ def show_list(answer: Json) -> None:
     for each in found:
         facts = dict(each)
         status = str(facts["status"])
-        issues = [_issue(inside) for name, inside in each if name == "issue"]
+        issues = [_issue(inside) for inside in _worst_first(each)]
         worst = issues[0] if issues and status in {"error", "rejected", "retrying"} else ""
         flags = ", ".join(str(value) for name, value in each if name == "flag")
         table.add_row(
@@ -65,6 +65,11 @@ def show_list(answer: Json) -> None:
     console.print(table)
     if any(each["name"] == "next" for each in answer["parameter"]):
         console.print("There are older ones: --count or --since shows more.")
+
+
+def _worst_first(message: Pairs) -> list[Pairs]:
+    issues = [inside for name, inside in message if name == "issue"]
+    return sorted(issues, key=lambda inside: dict(inside)["severity"] not in {"error", "fatal"})
 
 
 def _issue(inside: Pairs) -> str:
