@@ -34,6 +34,7 @@ _SUMMARIES = {
     "$reindex-status": "How far the reindex is",
     "$explain": "What a search asks of the database, and what that costs",
     "$process-hl7v2": "Take HL7 v2 messages: stored, mapped to FHIR, acknowledged",
+    "$process-dicom": "Take instances of DICOM: kept, and folded into their ImagingStudy",
     "$feed": "HL7 v2 messages and what became of them, newest first",
     "$feed-message": "One HL7 v2 message: as it came in, taken apart, and what became of it",
     "$feed-replay": "What messages would change now; with commit=true they do",
@@ -60,6 +61,7 @@ _STATUSES = {
     "$reindex-status": (200, 400, 406, 503),
     "$explain": _READ,
     "$process-hl7v2": (200, 204, 400, 406, 413, 415, 422, 503),
+    "$process-dicom": (200, 400, 406, 409, 413, 415, 503),
     "$feed": _READ,
     "$feed-message": _READ,
     "$feed-replay": (200, 400, 404, 406, 413, 415, 503),
@@ -103,6 +105,7 @@ _PARAMETERS: dict[str, tuple[str, ...]] = {
     "$reindex-status": ("_format", "_pretty"),
     "$explain": ("search", "_format", "_pretty"),
     "$process-hl7v2": ("dryRun", "_format", "_pretty"),
+    "$process-dicom": ("dryRun", "_format", "_pretty"),
     "$feed": (*_FEED_FILTERS, "_count", "_cursor", "_format", "_pretty"),
     "$feed-message": ("feed-id", "_format", "_pretty"),
     "$feed-replay": ("feed-id", *_FEED_FILTERS, "feed-commit", "_format", "_pretty"),
@@ -242,6 +245,8 @@ def _request_body(route: Route, *, binary: bool) -> Json | None:
             content["*/*"] = {"schema": {}}
     elif route.path == "/$process-hl7v2":
         content = components.hl7v2_content()
+    elif route.path == "/$process-dicom":
+        content = components.dicom_content()
     else:
         content = None
     return None if content is None else {"required": route.interaction not in _SEARCHES, "content": content}

@@ -208,6 +208,13 @@ def hl7v2_content() -> Json:
     return {name: {"schema": _STRING} for name in HL7V2_TYPES}
 
 
+def dicom_content() -> Json:
+    """One instance, several, or a ZIP file of them."""
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    kinds = ("application/dicom", "multipart/related", "application/zip")
+    return {**dict.fromkeys(kinds, binary), "application/dicom+json": {"schema": {"type": "array"}}}
+
+
 def form_content() -> Json:
     """Search parameters as a form; those of the URL count as well."""
     fields = {name: _PARAMETERS[name]["schema"] for name in (*SEARCH_PARAMETERS, "_count", "_total")}

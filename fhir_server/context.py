@@ -6,7 +6,7 @@ The core knows no HTTP: `rest` makes a `FhirRequest` of an HTTP request, `system
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from fhir_server.settings import Settings
     from fhir_server.store.store import Store
     from fhir_server.store.unit import Unit
+    from importers.dicom.answers import Answer
     from importers.dicom.dicom import Dicom
+    from importers.dicom.header import Header
     from importers.hl7v2.feed import Feed
     from resources.outcome import FHIRError, Issue
 
@@ -91,6 +93,8 @@ class FhirRequest:
     key: str | None = None
     """What is marked as done under this key, with the writes it made, is not done again"""
 
+    dicom: Sequence[Header | Answer] | None = None
+    """Instances as they were read, or why they could not be, where the operation takes such"""
     hl7v2: Hl7v2 | None = None
     """Messages, where the operation takes such"""
     operation: str | None = None

@@ -183,13 +183,15 @@ class MongoDicom:
             found = await self._collection(DICOM_STUDIES).find_one_and_update(
                 {"_id": uid}, {"$set": {"reading": now()}}, return_document=True
             )
-            if found is None:
-                return None
+        return None if found is None else (study_of(found), await self.groups(uid))
+
+    async def groups(self, uid: str) -> Sequence[Group]:
+        with faults():
             groups = await self._groups(uid)
         names = {each["_id"][name] for each in groups for name in ("rd", "sd")}
         stored = await self._store.find(DICOM_ATTRS, {"_id": {"$in": sorted(names)}})
         attrs = {each["_id"]: each["values"] for each in stored}
-        return study_of(found), [
+        return [
             Group(
                 each["_id"]["series"],
                 attrs[each["_id"]["sd"]],

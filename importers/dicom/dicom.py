@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from importers.dicom.arrivals import Arrivals, Outcome
+from importers.dicom.describe import describe
 from importers.dicom.fold import Fold
-from importers.dicom.rows import DicomStore
+from importers.dicom.header import Header
+from importers.dicom.rows import DicomStore, Group
 from importers.dicom.sources import SourceConfig, Sources
+from resources.codec import Json
 
 Door = Literal["C-STORE", "STOW-RS", "FHIR", "file"]
 
@@ -59,6 +62,25 @@ class Dicom:
 
     def source_of(self, peer: Peer) -> SourceConfig:
         return self.sources.of(peer.ae, peer.address)
+
+    async def rehearse(self, uid: str, headers: Sequence[Header], source: SourceConfig) -> Json:
+        """The transaction by which instances of a study would be added to what is stored of it; writes nothing."""
+        there = await self.store.instances([each.sop_uid for each in headers])
+        new = {each.sop_uid: describe(each, source) for each in headers if each.sop_uid not in there}
+        groups: dict[tuple[str, str, str], Group] = {}
+        for sop_uid in sorted(new):
+            each = new[sop_uid]
+            key = each.row.series_uid, each.row.study_attrs, each.row.series_attrs
+            group = groups.get(key)
+            groups[key] = Group(
+                each.row.series_uid,
+                each.study,
+                each.series,
+                1 if group is None else group.count + 1,
+                sop_uid if group is None else group.first,
+                frozenset({each.row.sop_class}) | (frozenset() if group is None else group.sop_classes),
+            )
+        return await self.fold.rehearse(uid, [*await self.store.groups(uid), *groups.values()], source)
 
     async def told(self, peer: Peer, outcomes: Sequence[Outcome]) -> None:
         """One AuditEvent for each study of a request, before it is answered, or of an association, at its end."""

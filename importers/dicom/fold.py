@@ -13,7 +13,7 @@ import random
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import structlog
@@ -25,6 +25,7 @@ from importers.dicom.rows import DicomStore, Folded, Group, Study
 from importers.dicom.sources import SourceConfig, Sources
 from importers.hl7v2.conversion import Adjust, Draft
 from importers.hl7v2.issue import Issue
+from importers.hl7v2.process import versions
 from importers.hl7v2.reconcile import Drafted, Reconciled, UnclearError, reconciled
 from importers.submit import Find, Sender, Submit
 from resources.codec import Json
@@ -107,6 +108,24 @@ class Fold:
             await self.fold(study)
         return study
 
+    async def up_to_date(self, uid: str) -> Folded | None:
+        """What is stored of a study, now that all that was acknowledged is in it; None where there is none."""
+        study = await self._work.store.study(uid)
+        if study is None or not study.dirty:
+            return None if study is None else Folded(study.reference)
+        done = await self.fold(study)
+        if done is None:
+            again = await self._work.store.study(uid)
+            told = again.fault if again is not None else None
+            return Folded(study.reference, issues=(f"The study is kept, but could not be made FHIR: {told}",))
+        return done
+
+    async def rehearse(self, uid: str, groups: Sequence[Group], config: SourceConfig) -> Json:
+        """The transaction that such groups would be; writes nothing."""
+        study = Study(uid, "", config.name, 0, 0)
+        made = await reconciled(await self._told(study, groups, config), self._work.find)
+        return made.bundle
+
     async def all_fresh(self) -> None:
         """As many studies as change at any time in a hospital, before a search that may find them."""
         free = asyncio.Semaphore(AT_ONCE)
@@ -118,12 +137,15 @@ class Fold:
         waiting = await self._work.store.dirty(MOST_DIRTY)
         await asyncio.gather(*(one(each) for each in waiting if each.fault is None))
 
-    async def fold(self, study: Study) -> None:
-        """Makes the ImagingStudy say what the rows say; what cannot be is noted and tried later. 503: MongoDB is away."""
+    async def fold(self, study: Study) -> Folded | None:
+        """Makes the ImagingStudy say what the rows say. 503: MongoDB is away.
+
+        What cannot be is noted and tried later; then the answer is None.
+        """
         async with self._work.turn(f"dicom study {study.uid}"):
             found = await self._work.store.read(study.uid)
             if found is None:
-                return
+                return None
             study = found[0]
             try:
                 done = await self._folded(*found) if study.dirty else Folded(study.reference)
@@ -139,6 +161,8 @@ class Fold:
                 await self._failed(study, type(unknown).__name__)
             else:
                 await self._work.store.folded(study, done)
+                return done
+            return None
 
     async def _failed(self, study: Study, fault: str) -> None:
         log.error("dicom_study_not_folded", study=study.uid, reason=fault)
@@ -161,14 +185,14 @@ class Fold:
                     entry["request"]["ifNoneMatch"] = "*"
             bundle = {**made.bundle, "entry": [*entries, *self._work.origin(study, entries, config)]}
             try:
-                await self._work.submit(bundle, sender_of(config))
+                response = await self._work.submit(bundle, sender_of(config))
             except FHIRError as fault:
                 if fault.status not in _IN_BETWEEN:
                     raise
                 last = fault
                 await asyncio.sleep(random.uniform(0.5, 1) * min(0.01 * 2**attempt, 0.5))  # noqa: S311
             else:
-                return folded
+                return replace(folded, written=versions(bundle, response) if response is not None else ())
         raise last
 
     async def _told(self, study: Study, groups: Sequence[Group], config: SourceConfig) -> Drafted:
@@ -216,9 +240,8 @@ def _named(told: Drafted, made: Reconciled) -> Folded:
     found = {draft.resource["resourceType"]: made.references[draft.url] for draft in told.drafts}
     patient = found.get("Patient", "")
     issues = tuple(f"{each.place}: {each.text}".removeprefix(": ") for each in made.issues)
-    return Folded(
-        found.get("ImagingStudy"), patient if patient.startswith("Patient/") else None, issues[:MOST_ISSUES]
-    )
+    known = patient if patient.startswith("Patient/") else None
+    return Folded(found.get("ImagingStudy"), known, issues=issues[:MOST_ISSUES])
 
 
 def sender_of(config: SourceConfig) -> Sender:

@@ -83,6 +83,8 @@ class Folded:
 
     reference: str | None
     patient: str | None = None
+    written: tuple[str, ...] = ()
+    """`ImagingStudy/1/_history/2`"""
     issues: tuple[str, ...] = ()
     """Where instances contradict each other or say what FHIR cannot; no values"""
 
@@ -154,6 +156,10 @@ class DicomStore(Protocol):
 
     async def claim(self) -> Study | None:
         """A study whose time has come and that nobody works on; taken for half a minute."""
+        ...
+
+    async def groups(self, uid: str) -> Sequence[Group]:
+        """The active rows of a study, in groups."""
         ...
 
     async def read(self, uid: str) -> tuple[Study, Sequence[Group]] | None:

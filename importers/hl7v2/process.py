@@ -87,7 +87,7 @@ class Process:
         while True:
             meaning, response = await self._submitted(message, row, f"{key}/{part}" if part else key)
             if meaning.bundle is not None and response is not None:
-                written += _written(meaning.bundle, response)
+                written += versions(meaning.bundle, response)
             if not (meaning.unfinished or (meaning.merges and response is None)) or part == MOST_PARTS:
                 break
             part += 1
@@ -113,7 +113,7 @@ class Process:
         raise last
 
 
-def _written(bundle: Json, response: Json) -> tuple[str, ...]:
+def versions(bundle: Json, response: Json) -> tuple[str, ...]:
     """The versions that came into being; not what a conditional create found to be there."""
     found = []
     for asked, answered in zip(bundle["entry"], response.get("entry", ()), strict=True):

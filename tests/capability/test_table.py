@@ -135,6 +135,6 @@ def test_operations_belong_to_their_type_or_to_the_system() -> None:
     assert table.operations_of("Patient") == (everything,)
     assert table.operations_of(None) == (export,)
     assert [each.name for each in TABLE.operations_of(None)] == [
-        "reindex", "reindex-status", "explain", "process-hl7v2", "feed", "feed-message", "feed-replay",
+        "reindex", "reindex-status", "explain", "process-hl7v2", "process-dicom", "feed", "feed-message", "feed-replay",
     ]  # fmt: skip
     assert [each.name for each in TABLE.operations if each.admin] == ["feed", "feed-message", "feed-replay"]
