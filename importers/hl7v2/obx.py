@@ -82,7 +82,7 @@ def observation(conversion: Conversion, lines: Sequence[Result], panel: Panel) -
 
 
 def _joined(results: Sequence[Result]) -> list[list[Result]]:
-    """Adjacent lines of text (TX, FT) with the same code, sub-id and status are one."""
+    """Adjacent lines of text (TX, FT) of which all but the text is the same are one."""
     found: list[list[Result]] = []
     before: tuple[str, ...] | None = None
     for result in results:
@@ -90,13 +90,21 @@ def _joined(results: Sequence[Result]) -> list[list[Result]]:
         fields = obx.fields
         same: tuple[str, ...] | None = None
         if len(fields) > 2 and fields[2] in ("TX", "FT"):
-            same = (obx.raw(3), obx.raw(4), obx.raw(8), obx.raw(11), obx.raw(21))
+            same = (*fields[3:5], *_without_end(fields[6:]))
             if same == before:
                 found[-1].append(result)
                 continue
         before = same if not result.notes else None
         found.append([result])
     return found
+
+
+def _without_end(fields: Sequence[str]) -> Sequence[str]:
+    """Without the empty fields at the end, of which one line may have more than the next."""
+    length = len(fields)
+    while length and not fields[length - 1]:
+        length -= 1
+    return fields[:length]
 
 
 def _identifier(conversion: Conversion, obx: Segment, panel: Panel) -> tuple[Json, str]:

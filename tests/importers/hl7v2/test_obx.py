@@ -37,6 +37,8 @@ def _keys(*lines: str) -> list[str]:
         (["OBX|1|TX|T||a", "OBX|2|TX|T||b", "OBX|3|TX|U||c"], ["T", "U"]),
         (["OBX|1|TX|T||a", "NTE|1||n", "OBX|2|TX|T||b"], ["T", "T/#2"]),
         (["OBX|1|ST|T||a", "OBX|2|ST|T||b"], ["T", "T/#2"]),
+        (["OBX|1|TX|T||a||||||F", "OBX|2|TX|T||b||||||F|||"], ["T"]),
+        (["OBX|1|TX|T||a||||||F|||20240301", "OBX|2|TX|T||b||||||F|||20240302"], ["T", "T/#2"]),
     ],
 )
 def test_what_an_observation_is_known_by(lines: list[str], keys: list[str]) -> None:
