@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from pydicom.charset import decode_bytes, python_encoding
 
-_ESCAPE = re.compile(r"\x1b[\x20-\x2f]*[\x30-\x7e]?")
+_ESCAPE = re.compile(r"\x1b[\x20-\x2f]+[\x30-\x7e]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x9f\ufffe\uffff\ud800-\udfff]")
 _MEANT = {"UTF8": "ISO_IR 192", "UTF-8": "ISO_IR 192", "ISO IR 192": "ISO_IR 192"}
 _DELIMITERS = {"PN": {0x5E, 0x3D, 0x5C}}

@@ -66,7 +66,7 @@ def _value(element: Any, attribute: tags.Attribute, issues: list[Issue]) -> Any:
     if isinstance(element, dict) and ("Value" in element or "vr" in element or not element):
         told = element.get("Value")
     else:
-        told = element
+        told = element if isinstance(element, list) else [element]
         issues.append(Issue(attribute.keyword, "is no object with vr and Value; it was taken for its value"))
     if told is None:
         return None

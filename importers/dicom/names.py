@@ -16,7 +16,7 @@ def human_names(name: Mapping[str, str], keyword: str, issues: list[Issue]) -> l
     found = []
     told = [group for group in _GROUPS if name.get(group)]
     for group in told:
-        made = _human_name(name[group], keyword, issues)
+        made = _human_name(name[group], keyword, issues, western=group == "alphabetic")
         if made is None:
             continue
         if told != ["alphabetic"]:
@@ -25,12 +25,13 @@ def human_names(name: Mapping[str, str], keyword: str, issues: list[Issue]) -> l
     return found
 
 
-def _human_name(text: str, keyword: str, issues: list[Issue]) -> Json | None:
+def _human_name(text: str, keyword: str, issues: list[Issue], *, western: bool) -> Json | None:
     parts = [" ".join(part.split()) for part in text.split("^")]
     if len(parts) > 5:
         issues.append(Issue(keyword, "has more than five components; the others were left out"))
     family, given, middle, prefix, suffix = (parts + [""] * 5)[:5]
-    shown = " ".join(part for part in (prefix, given, middle, family, suffix) if part)
+    order = (prefix, given, middle, family, suffix) if western else (prefix, family, given, middle, suffix)
+    shown = " ".join(part for part in order if part)
     if not shown:
         return None
     made: Json = {"use": "usual", "text": shown}
@@ -48,7 +49,7 @@ def _human_name(text: str, keyword: str, issues: list[Issue]) -> Json | None:
 def shown(name: Mapping[str, str]) -> str:
     """As people write it: the alphabetic group, else the first there is."""
     for group in _GROUPS:
-        made = _human_name(name[group], "", []) if name.get(group) else None
+        made = _human_name(name[group], "", [], western=group == "alphabetic") if name.get(group) else None
         if made is not None:
             return str(made["text"])
     return ""

@@ -35,11 +35,19 @@ def based_on(study: StudyConversion, groups: Sequence[Group], own: Json | None) 
         for keyword, issued_by, code, kind in _NUMBERS:
             issued = identifiers.issuer(study.config, first(item, issued_by))
             made = identifiers.identifier(study.config, item.get(keyword), code, issued, kind)
-            if made is not None:
-                if all((made["system"], made["value"]) != (each["system"], each["value"]) for each in found):
-                    found.append(made)
-                break
+            if made is None:
+                continue
+            if not any(_same(made, each, issued=issued[0] is not None) for each in found):
+                found.append(made)
+            break
     return [{"type": "ServiceRequest", "identifier": each} for each in found]
+
+
+def _same(made: Json, known: Json, *, issued: bool) -> bool:
+    """Whether it is the number of an order that is known; one that nobody is said to have issued is, by its value."""
+    if made["value"] != known["value"] or made["type"] != known["type"]:
+        return False
+    return not issued or made["system"] == known["system"]
 
 
 def reasons(study: StudyConversion, groups: Sequence[Group]) -> list[Json]:
