@@ -47,7 +47,8 @@ class Draft:
     moment: str | None = None
     """when, says the sender, these facts held: a FHIR dateTime"""
     role: str = "fact"
-    """`fact`, or `reference`: only to be pointed at, created if unknown, otherwise not changed but for gaps"""
+    """`fact`; `reference`: only to be pointed at, created if unknown, otherwise not changed but for gaps; or `known`:
+    not created if unknown, so that of references to it only the identifier remains"""
     same: Same | None = None
     """which of the resources that `match` finds is the same thing; None: any"""
     adjust: Adjust | None = None

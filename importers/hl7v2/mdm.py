@@ -177,7 +177,10 @@ def _add_people(conversion: Conversion, txa: Segment, resource: Json) -> None:
 
 
 def _earlier(conversion: Conversion, txa: Segment, about: Subject) -> Json | None:
-    """What this one appends to or replaces: TXA-13; a document that is replaced is superseded."""
+    """What this one appends to or replaces: TXA-13; a document that is replaced is superseded.
+
+    One that is not stored is named by its number: nothing else is known of it.
+    """
     number = identifiers.entity(conversion, txa.value(13)) if txa.raw(13) else None
     if number is None or number == identifiers.entity(conversion, txa.value(12)):
         return None
@@ -192,9 +195,10 @@ def _earlier(conversion: Conversion, txa: Segment, about: Subject) -> Json | Non
     }
     if about.patient is not None:
         parent["subject"] = about.patient
-    draft = conversion.add(parent, (identifiers.token(number),))
+    draft = conversion.add(parent, (identifiers.token(number),), role="known")
     draft.adjust = partial(_status_only, status if relation == "replaces" else None)
-    return {"code": relation, "target": conversion.reference(draft)}
+    target = {**conversion.reference(draft), "type": "DocumentReference", "identifier": number}
+    return {"code": relation, "target": target}
 
 
 def _status_only(status: str | None, stored: Json, merged: Json, told: Json, newer: bool) -> Json:

@@ -79,8 +79,12 @@ def reconcile(conversion: Drafted, attempt: int = 0) -> Generator[list[Query], l
     yield from matched(conversion.drafts, matches)
     merges = yield from merging.losers(conversion.drafts, matches)
     writing = _Writing(matches)
+    absent = {
+        draft.url for draft in conversion.drafts if draft.role == "known" and _is_absent(draft, matches)
+    }
+    matches.references.update(dict.fromkeys(absent, ""))
     for draft in conversion.drafts:
-        if not is_loser(draft):
+        if not is_loser(draft) and draft.url not in absent:
             writing.draft(draft)
     unfinished = False
     for merge in merges:
@@ -97,9 +101,14 @@ def reconcile(conversion: Drafted, attempt: int = 0) -> Generator[list[Query], l
     bundle: Json = {"resourceType": "Bundle", "type": "transaction"}
     if writing.entries:
         bundle["entry"] = list(writing.entries.values())
-    references = {draft.url: writing.references.get(draft.url, draft.url) for draft in conversion.drafts}
+    urls = [draft.url for draft in conversion.drafts if draft.url not in absent]
+    references = {url: writing.references.get(url, url) for url in urls}
     issues = [*conversion.issues, *matches.issues]
     return Reconciled(bundle, issues, references, merges=bool(merges), unfinished=unfinished)
+
+
+def _is_absent(draft: Draft, matches: Matches) -> bool:
+    return matches.stored.get(draft.url) is None
 
 
 def _move(
@@ -228,7 +237,10 @@ _OF_THE_SERVER = {"versionId", "lastUpdated"}
 
 
 def rewritten(value: Any, targets: Mapping[str, str]) -> Any:
-    """A copy of a resource in which references to the keys of `targets` are references to their values."""
+    """A copy of a resource in which references to the keys of `targets` are references to their values.
+
+    Where the value is empty there is nothing to refer to; the identifier beside the reference stays.
+    """
     if isinstance(value, dict):
         return {
             name: targets.get(member, member)
@@ -237,6 +249,7 @@ def rewritten(value: Any, targets: Mapping[str, str]) -> Any:
             if isinstance(member, dict | list)
             else member
             for name, member in value.items()
+            if name != "reference" or targets.get(str(member)) != ""
         }
     if isinstance(value, list):
         return [rewritten(item, targets) if isinstance(item, dict | list) else item for item in value]

@@ -220,6 +220,23 @@ async def test_a_document_is_completed_replaced_and_cancelled(sender: Sender) ->
     assert documents["2"]["status"] == "entered-in-error"
 
 
+async def test_an_addendum_names_the_number_of_a_document_that_never_came(sender: Sender) -> None:
+    txa = "TXA|1|DS|TX|||20260314100000||||||{}^D|{}||||AU"
+    await sender.send("MDM^T06", txa.format("2", "1^D"), "OBX|1|TX|DS||More.||||||F")
+    addendum = await sender.only("DocumentReference")
+    assert addendum["masterIdentifier"]["value"] == "2"
+    [related] = addendum["relatesTo"]
+    assert related["target"].pop("identifier")["value"] == "1"
+    assert related == {"code": "appends", "target": {"type": "DocumentReference"}}
+    await sender.send("MDM^T02", txa.format("1", ""), "OBX|1|TX|DS||First.||||||F")
+    await sender.send("MDM^T06", txa.format("3", "1^D"), "OBX|1|TX|DS||Even more.||||||F")
+    documents = {each["masterIdentifier"]["value"]: each for each in await sender.all("DocumentReference")}
+    assert sorted(documents) == ["1", "2", "3"]
+    assert (
+        documents["3"]["relatesTo"][0]["target"]["reference"] == f"DocumentReference/{documents['1']['id']}"
+    )
+
+
 async def test_a_document_too_large_for_its_report_is_a_binary(sender: Sender) -> None:
     content = b"%PDF-1.7\n" + bytes(range(256)) * 400
     sent = base64.b64encode(content).decode()
