@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -83,10 +83,14 @@ class Dicom:
         return await self.fold.rehearse(uid, [*await self.store.groups(uid), *groups.values()], source)
 
     async def told(self, peer: Peer, outcomes: Sequence[Outcome]) -> None:
-        """One AuditEvent for each study of a request, before it is answered, or of an association, at its end."""
+        """One AuditEvent for each study of a request, before it is answered."""
         by_study: dict[str, Counter[str]] = {}
         for each in outcomes:
             by_study.setdefault(each.study_uid, Counter())[each.status] += 1
+        await self.counted(peer, by_study)
+
+    async def counted(self, peer: Peer, by_study: Mapping[str, Counter[str]]) -> None:
+        """The same of an association, at its end: of each study, instances by what became of them."""
         source = self.source_of(peer).name
         transfers = []
         for uid, counts in by_study.items():
