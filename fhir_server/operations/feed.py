@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from fhir_server.context import Context, FhirRequest, Result
 from fhir_server.interactions.cursor import seal, unseal
-from fhir_server.operations.feed_answers import CONTROL, feed_of, part, row_parts, wanted_of
+from fhir_server.operations.feed_answers import CONTROL, feed_of, issue_part, part, row_parts, wanted_of
 from importers.hl7v2.rows import Row
 from resources.datatypes import date_interval
 from resources.outcome import bad_parameter, error
@@ -61,7 +61,7 @@ def _patients(rows: Sequence[Row]) -> tuple[str, ...]:
 
 
 async def feed_message(ctx: Context, request: FhirRequest, unit: Unit) -> Result:
-    """`GET [base]/$feed-message?id=`: the bytes, the segments, the issues with their places, what was written."""
+    """`GET [base]/$feed-message?id=`: the bytes, the segments, the issues with their places, what no mapping reads, what was written."""
     for name, _ in request.query:
         if name not in CONTROL | {"id"}:
             raise bad_parameter(name[:64], "id was expected")
@@ -73,6 +73,8 @@ async def feed_message(ctx: Context, request: FhirRequest, unit: Unit) -> Result
     message = feed_of(ctx).read(raw, row.charset or None).message
     if message is not None:
         parameters += segment_parts(message)
+        if len(message.segments) <= MOST_SEGMENTS:
+            parameters += map(issue_part, feed_of(ctx).read.unread(message))
     for answer in row.answers:
         parameters.append({"name": "answer", "valueBase64Binary": base64.b64encode(answer).decode()})
     return Result(200, _parameters(parameters), changed=False, patients=_patients((row,)))

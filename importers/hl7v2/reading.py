@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from importers.hl7v2.config import Feeds
+from importers.hl7v2.conversion import ConversionError
 from importers.hl7v2.er7 import Message, NotHL7
 from importers.hl7v2.header import read_header
 from importers.hl7v2.issue import INTERNAL_ERROR, Issue
 from importers.hl7v2.read import read
 from importers.hl7v2.rows import Peer, Row, row_id
+from importers.hl7v2.unread import unread
 
 MOST_UNREADABLE = 64 * 1024
 """Bytes that are kept of what is no message"""
@@ -46,6 +48,13 @@ class Reader:
         except Exception as unknown:  # bytes of any kind come in here
             text = f"It cannot be read ({type(unknown).__name__})"
             return self.header_of(raw, Issue("", text, INTERNAL_ERROR, "error"))
+
+    def unread(self, message: Message) -> list[Issue]:
+        """What of a message its feed's mappings do not read; nothing of one that they refuse."""
+        try:
+            return unread(message, self._feeds.of(message.sending_application, message.sending_facility))
+        except ConversionError:
+            return []
 
     @staticmethod
     def header_of(raw: bytes, fault: Issue) -> Read:

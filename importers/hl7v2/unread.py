@@ -1,4 +1,4 @@
-"""What a sender said and no mapping looked at: told in a dry run, so that nobody has to wonder where it went.
+"""What a sender said and no mapping looked at: told where a message is shown, so that nobody has to wonder where it went.
 
 The mapping itself says what it reads: the message is converted once more from segments that take note of it.
 """

@@ -212,6 +212,17 @@ async def test_one_message_is_shown_in_full(client: httpx.AsyncClient) -> None:
     refused(await client.get("$feed-message"), 400)
 
 
+async def test_what_no_mapping_reads_is_shown(client: httpx.AsyncClient) -> None:
+    await send(client, admission("111", "I1") + "ZDS|1.2.3\r")
+    listed = body(await client.get("$feed", params={"patient": "111"}))
+    shown = body(await client.get("$feed-message", params={"id": parts(listed["parameter"][0])["id"]}))
+    issues = [parts(each) for each in shown["parameter"] if each["name"] == "issue"]
+    assert [(each["place"], each["severity"]) for each in issues if "mapped" in each["text"]][-1] == (
+        "ZDS",
+        "information",
+    )
+
+
 async def test_a_replay_shows_what_it_changes_before_it_does(client: httpx.AsyncClient) -> None:
     await send(client, admission("112", "J1"))
     (entry,) = body(await client.get("Patient", params={"identifier": "112"}))["entry"]
