@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,16 +49,19 @@ def dataset(**values: Any) -> Dataset:
         "PatientName": "Muster^Erika",
         **values,
     }
-    for keyword, value in told.items():
-        if value is not None:
-            setattr(made, keyword, value)
-    return made
+    return _filled(made, told)
 
 
 def item(**values: Any) -> Dataset:
-    made = Dataset()
-    for keyword, value in values.items():
-        setattr(made, keyword, value)
+    return _filled(Dataset(), values)
+
+
+def _filled(made: Dataset, told: Mapping[str, Any]) -> Dataset:
+    with warnings.catch_warnings():  # much of it is wrong on purpose
+        warnings.simplefilter("ignore")
+        for keyword, value in told.items():
+            if value is not None:
+                setattr(made, keyword, value)
     return made
 
 
@@ -70,7 +74,9 @@ def file(made: Dataset, transfer_syntax: str = EXPLICIT, *, pixels: bool = True)
     made.file_meta = FileMetaDataset()
     made.file_meta.TransferSyntaxUID = UID(transfer_syntax)
     written = io.BytesIO()
-    made.save_as(written, enforce_file_format=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        made.save_as(written, enforce_file_format=True)
     return written.getvalue()
 
 
