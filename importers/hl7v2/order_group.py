@@ -1,7 +1,7 @@
 """Orders and results as messages group them: ORC, OBR and what follows, also where senders are loose.
 
 Groups are found by order of the segments alone, not by the structure that MSH-9.3 claims: ORC may be missing, come
-once for several OBR, or after OBR (OUL); SPM may stand before its OBR (OUL), or before or after the OBX.
+once for several OBR or vaccinations, or after OBR (OUL); SPM may stand before its OBR (OUL), or before or after the OBX.
 HL7 v2.8.2 chapters 4.4 and 7.3.
 """
 
@@ -74,16 +74,20 @@ def by_patient(conversion: Conversion) -> Iterator[Conversion]:
 
 def orders(message: Message) -> Orders:
     """The groups of a message, in its order."""
-    grouping = _Grouping(specimen_first=f"{message.type}^{message.event}" in _SPECIMEN_FIRST)
+    grouping = _Grouping(
+        specimen_first=f"{message.type}^{message.event}" in _SPECIMEN_FIRST,
+        vaccinations=message.type == "VXU",
+    )
     for segment in message.segments:
         grouping.take(segment)
     return grouping.found
 
 
 class _Grouping:
-    def __init__(self, *, specimen_first: bool) -> None:
+    def __init__(self, *, specimen_first: bool, vaccinations: bool) -> None:
         self.found = Orders()
         self.specimen_first = specimen_first
+        self.vaccinations = vaccinations
         self.group: OrderGroup | None = None
         self.specimen: SpecimenGroup | None = None
         self.notes: list[Segment] | None = None
@@ -104,9 +108,12 @@ class _Grouping:
         elif name == "TQ1":
             if self.group is not None:
                 self.group.timings.append(segment)
+        elif name in _MEDICATION:
+            self._medication(segment).others.append(segment)
         elif name not in _AROUND and self.group is not None:
             self.group.others.append(segment)
-            self.notes = None if name in _WITH_NOTES else self.notes
+            if name in _WITH_NOTES:
+                self.notes = self.group.notes if name == "DG1" else None
         elif name in _WITH_NOTES:
             self.notes = None
 
@@ -135,6 +142,14 @@ class _Grouping:
         group.obr = segment
         self.notes = group.notes
 
+    def _medication(self, segment: Segment) -> OrderGroup:
+        """The group it belongs to: one of its own without ORC, and of each vaccination after the first of an ORC."""
+        group = self.group
+        given = group is not None and any(each.name == "RXA" for each in group.others)
+        if group is None or (self.vaccinations and segment.name == "RXA" and given):
+            return self._start(OrderGroup())
+        return group
+
     def _spm(self, segment: Segment) -> None:
         specimen = SpecimenGroup(segment)
         self.notes = specimen.notes
@@ -156,8 +171,9 @@ class _Grouping:
 
 
 _SPECIMEN_FIRST = frozenset({"OUL^R22", "OUL^R23", "OML^O33", "OML^O35"})
+_MEDICATION = frozenset({"RXO", "RXE", "RXD", "RXG", "RXA"})
 _AROUND = frozenset(
     {"MSH", "SFT", "UAC", "PID", "PD1", "NK1", "PV1", "PV2", "EVN", "MSA", "QRD", "QRF", "DSC"}
 )
 _WITH_NOTES = frozenset({"PID", "NK1", "PV1", "PV2", "DG1", "AL1", "PRB", "GOL", "SCH", "IN1", "GT1", "CTD"})
-"""Segments whose own NTE are not about the order before them"""
+"""Segments whose own NTE are not about the order before them, but for the reason of the order (DG1)"""

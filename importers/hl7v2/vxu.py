@@ -17,7 +17,7 @@ from importers.hl7v2.er7 import Segment
 from importers.hl7v2.issue import DATA_TYPE_ERROR, REQUIRED_FIELD_MISSING, TABLE_VALUE_NOT_FOUND
 from importers.hl7v2.notes import remarks
 from importers.hl7v2.obx import Panel
-from importers.hl7v2.order_group import OrderGroup, by_patient, orders
+from importers.hl7v2.order_group import OrderGroup, Result, by_patient, orders
 from importers.hl7v2.override import overridable
 from importers.hl7v2.subject import Subject, subject
 from resources.codec import Json
@@ -34,8 +34,18 @@ def vaccinations(conversion: Conversion) -> None:
     """The vaccinations of a message; the sender knows the patient well."""
     for part in by_patient(conversion):
         about = subject(part, role="fact")
-        for group in orders(part.message).groups:
+        found = orders(part.message)
+        for result in found.results:
+            observed(part, [result], Panel(_of_person(part, result), about.elements()))
+        for group in found.groups:
             _group(part, group, about)
+
+
+def _of_person(conversion: Conversion, result: Result) -> str:
+    """A key of what is said of the patient himself: immunity to one disease is not immunity to another."""
+    pid = conversion.message.first("PID")
+    number = pid.text(3) or pid.text(2) if pid is not None else ""
+    return f"{conversion.facility}/{number or conversion.message.control_id}/{result.obx.text(5)[:40]}"
 
 
 def _group(conversion: Conversion, group: OrderGroup, about: Subject) -> None:

@@ -36,6 +36,13 @@ def _shape(found: Orders) -> list[str]:
         ("OUL^R22", "SPM OBR OBX SPM OBR OBX", ["- obr 1 1 0", "- obr 1 1 0"]),
         ("OML^O33", "SPM ORC OBR ORC OBR", ["orc obr 0 1 0", "orc obr 0 1 0"]),
         ("ORU^R01", "PID NTE OBX", []),
+        ("VXU^V04", "RXA RXR OBX RXA OBX OBX", ["- - 1 0 0", "- - 2 0 0"]),
+        ("VXU^V04", "ORC RXA RXA", ["orc - 0 0 0", "- - 0 0 0"]),
+        ("VXU^V04", "RXA ORC RXA", ["- - 0 0 0", "orc - 0 0 0"]),
+        ("RAS^O17", "ORC RXA RXA", ["orc - 0 0 0"]),
+        ("RAS^O17", "RXA RXR", ["- - 0 0 0"]),
+        ("ORM^O01", "ORC RXO DG1 NTE OBX NTE", ["orc - 1 0 1"]),
+        ("RDS^O13", "RXD NTE", ["- - 0 0 1"]),
     ],
 )
 def test_groups(kind: str, names: str, expected: list[str]) -> None:
