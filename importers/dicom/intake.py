@@ -71,7 +71,9 @@ class Intake:
         headers = [each for each in found if isinstance(each, Header)]
         outcomes = iter(await self.arrivals.add(headers, source) if headers else ())
         return [
-            _taken(each, next(outcomes), source) if isinstance(each, Header) else Taken(each)
+            Taken(answer(each, outcome := next(outcomes), source), outcome)
+            if isinstance(each, Header)
+            else Taken(each)
             for each in found
         ]
 
@@ -94,11 +96,11 @@ def enough(transfer_syntax: str | None = None) -> Spool:
 
 def read_all(parts: Sequence[Part], study_uid: str | None = None) -> list[Header | Answer]:
     """The header of each, in order, or why it has none that can be taken; parts are closed."""
-    return [_read(part, study_uid) for part in parts]
+    return [opened(part, study_uid) for part in parts]
 
 
-def _read(part: Part, study_uid: str | None) -> Header | Answer:
-    """The header of a part, or why it has none that can be taken."""
+def opened(part: Part, study_uid: str | None = None) -> Header | Answer:
+    """The header of a part, or why it has none that can be taken. The part is closed."""
     try:
         header = _header(part)
     except NotDicom as fault:
@@ -156,11 +158,7 @@ def _named(header: Header, failure: int, text: str) -> Answer:
     return Answer(header.sop_class, header.sop_uid, failure, text=text)
 
 
-def _taken(header: Header, outcome: Outcome, source: SourceConfig) -> Taken:
-    return Taken(_answer(header, outcome, source), outcome)
-
-
-def _answer(header: Header, outcome: Outcome, source: SourceConfig) -> Answer:
+def answer(header: Header, outcome: Outcome, source: SourceConfig) -> Answer:
     """What is told of an instance that the store has decided about."""
     if outcome.status == "quarantined":
         return _named(header, answers.PROCESSING_FAILURE, outcome.reason)
