@@ -84,10 +84,11 @@ def orders(message: Message) -> Orders:
 
 
 class _Grouping:
-    def __init__(self, *, specimen_first: bool, vaccinations: bool) -> None:
+    def __init__(self, kind: str) -> None:
         self.found = Orders()
-        self.specimen_first = specimen_first
-        self.vaccinations = vaccinations
+        self.specimen_first = kind in _SPECIMEN_FIRST
+        self.orc_after = kind in _ORC_AFTER
+        self.vaccinations = kind.startswith("VXU")
         self.group: OrderGroup | None = None
         self.specimen: SpecimenGroup | None = None
         self.notes: list[Segment] | None = None
@@ -129,7 +130,7 @@ class _Grouping:
 
     def _orc(self, segment: Segment) -> None:
         group = self.group
-        if group is not None and group.orc is None and not group.results and self.specimen_first:
+        if group is not None and group.orc is None and not group.results and self.orc_after:
             group.orc = segment
             return
         self._start(OrderGroup(orc=segment))
@@ -137,7 +138,7 @@ class _Grouping:
     def _obr(self, segment: Segment) -> None:
         group = self.group
         if group is None or group.obr is not None:
-            earlier = group.orc if group is not None and not self.specimen_first else None
+            earlier = group.orc if group is not None and not self.orc_after else None
             group = self._start(OrderGroup(orc=earlier, shared=earlier is not None))
         group.obr = segment
         self.notes = group.notes
@@ -171,6 +172,7 @@ class _Grouping:
 
 
 _SPECIMEN_FIRST = frozenset({"OUL^R22", "OUL^R23", "OML^O33", "OML^O35"})
+_ORC_AFTER = _SPECIMEN_FIRST | {"OUL^R24"}
 _MEDICATION = frozenset({"RXO", "RXE", "RXD", "RXG", "RXA"})
 _AROUND = frozenset(
     {"MSH", "SFT", "UAC", "PID", "PD1", "NK1", "PV1", "PV2", "EVN", "MSA", "QRD", "QRF", "DSC"}

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from importers.hl7v2 import documents, obr, service_request
 from importers.hl7v2.conversion import Conversion, Draft
+from importers.hl7v2.issue import SEQUENCE_ERROR
 from importers.hl7v2.obx import Panel, observations
 from importers.hl7v2.order_group import OrderGroup, Result, SpecimenGroup, by_patient, orders
 from importers.hl7v2.specimen import specimen, specimen_of_order
@@ -42,6 +43,8 @@ class _Results:
             alone = known.placer is None or placers[known.placer["value"]] == 1
             if group.obr is not None:
                 self._order(group, known, alone=alone)
+            elif group.results or group.specimens:
+                self._without_report(group, known)
         loose = self.orders.results
         if loose:
             common = Panel(
@@ -50,6 +53,18 @@ class _Results:
             documents.observed(self.conversion, loose, common)
         for group_of_specimen in self.orders.specimens:
             self._specimen(group_of_specimen, self.conversion.message.control_id)
+
+    def _without_report(self, group: OrderGroup, known: service_request.Numbers) -> None:
+        """Results after an ORC alone: what they are results of was not said."""
+        place = (group.results[0].obx if group.results else group.specimens[0].spm).place
+        told = "No OBR says what this is a result of; it was stored without a report"
+        self.conversion.issue(place, told, SEQUENCE_ERROR)
+        number = known.filler_first
+        own = service_request.short(self.conversion, number) if number else self.conversion.message.control_id
+        common = Panel(f"{self.conversion.facility}//{own}", self.about.elements())
+        if len(samples := self._specimens(group, common)) == 1:
+            common.shared["specimen"] = samples[0]
+        documents.observed(self.conversion, group.results, common)
 
     def _order(self, group: OrderGroup, known: service_request.Numbers, *, alone: bool) -> None:
         conversion = self.conversion

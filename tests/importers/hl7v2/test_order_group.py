@@ -34,6 +34,8 @@ def _shape(found: Orders) -> list[str]:
         ("ORU^R01", "OBR NTE OBX NTE", ["- obr 1 0 1"]),
         ("OUL^R22", "SPM OBX OBR ORC OBX OBR OBX", ["orc obr 1 1 0", "- obr 1 1 0"]),
         ("OUL^R22", "SPM OBR OBX SPM OBR OBX", ["- obr 1 1 0", "- obr 1 1 0"]),
+        ("OUL^R24", "OBR ORC OBX SPM OBX OBR ORC OBX", ["orc obr 1 1 0", "orc obr 1 0 0"]),
+        ("OUL^R24", "OBR OBX OBR ORC OBX", ["- obr 1 0 0", "orc obr 1 0 0"]),
         ("OML^O33", "SPM ORC OBR ORC OBR", ["orc obr 0 1 0", "orc obr 0 1 0"]),
         ("ORU^R01", "PID NTE OBX", []),
         ("VXU^V04", "RXA RXR OBX RXA OBX OBX", ["- - 1 0 0", "- - 2 0 0"]),
