@@ -74,10 +74,7 @@ def by_patient(conversion: Conversion) -> Iterator[Conversion]:
 
 def orders(message: Message) -> Orders:
     """The groups of a message, in its order."""
-    grouping = _Grouping(
-        specimen_first=f"{message.type}^{message.event}" in _SPECIMEN_FIRST,
-        vaccinations=message.type == "VXU",
-    )
+    grouping = _Grouping(f"{message.type}^{message.event}")
     for segment in message.segments:
         grouping.take(segment)
     return grouping.found
