@@ -196,7 +196,7 @@ class MongoFeed:
     async def _finish_batch(self, rows: Sequence[Row]) -> Sequence[None]:
         with faults():
             await self._collection().bulk_write(
-                [UpdateOne({"_id": row.id}, changes(row)) for row in rows], ordered=False
+                [UpdateOne({"_id": row.id}, changes(row, self.holder)) for row in rows], ordered=False
             )
         return [None] * len(rows)
 

@@ -33,12 +33,12 @@ def document_of(row: Row) -> Document:
     }
 
 
-def changes(row: Row) -> Document:
-    """The update that writes down what came of it, or how far it is."""
-    update: Document = {"$set": {"status": row.status, **_end(row)}}
-    if row.status not in OPEN:
-        update["$unset"] = {"open": 1, "holder": 1, "keys": 1}
-    return update
+def changes(row: Row, holder: str) -> Document:
+    """The update that writes down what came of it, or that it is still in work, whatever was written before."""
+    end = {"status": row.status, **_end(row)}
+    if row.status in OPEN:
+        return {"$set": {**end, "open": True, "holder": holder, "keys": list(row.keys)}}
+    return {"$set": end, "$unset": {"open": 1, "holder": 1, "keys": 1}}
 
 
 def _end(row: Row) -> Document:

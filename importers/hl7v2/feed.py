@@ -13,23 +13,21 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeVar
 
 import structlog
 
 from importers.hl7v2 import ack
 from importers.hl7v2.er7 import Message
-from importers.hl7v2.header import read_header
-from importers.hl7v2.issue import INTERNAL_ERROR, Issue
+from importers.hl7v2.issue import Issue
 from importers.hl7v2.order import Order, Turn
+from importers.hl7v2.patience import PATIENCE, earlier_in_work, patiently
 from importers.hl7v2.process import Meaning, Process, Refused
 from importers.hl7v2.reading import MOST_UNREADABLE, Read, Reader
+from importers.hl7v2.replies import ack_code, refused, replies
 from importers.hl7v2.rows import OPEN, REUSED, UNREADABLE, Answered, FeedStore, Peer, Row
 from importers.submit import Find
-from resources.outcome import FHIRError, unavailable
+from resources.outcome import FHIRError
 
-PATIENCE = 20.0
-"""Seconds that a sender waits while the database is away, before he is told to send again (AR)"""
 MOST_ATTEMPTS = 50
 """How often a message is tried while MongoDB answers and yet it cannot be written"""
 PAUSE = 1.0
@@ -39,7 +37,6 @@ LARGE = 4 * 1024 * 1024
 
 Told = Callable[[Row], Awaitable[None]]
 """Leaves the AuditEvent of a message: an access like any other, whatever came of it"""
-Answer = TypeVar("Answer")
 
 log = structlog.get_logger()
 
@@ -104,7 +101,7 @@ class Feed:
         if len(raw) > LARGE:
             try:
                 until = time.monotonic() + self._work.patience
-                await self._patiently(lambda: self._work.store.put(row.id, raw), until)
+                await patiently(lambda: self._work.store.put(row.id, raw), until)
             except FHIRError as away:
                 return self._refused(replace(row, status="rejected"), raw, away)
         working = self._working.get(row.id)
@@ -161,7 +158,7 @@ class Feed:
     async def _first(self, row: Row, raw: bytes, message: Message) -> Answered:
         until = time.monotonic() + self._work.patience
         try:
-            arrived = await self._patiently(lambda: self._work.store.arrive(row, raw), until)
+            arrived = await patiently(lambda: self._work.store.arrive(row, raw), until)
         except FHIRError as away:
             return self._refused(replace(row, status="rejected"), raw, away)
         if not arrived.first:
@@ -175,11 +172,11 @@ class Feed:
         row.attempts += 1
         try:
             await self._in_turn(row, until)
-            done = await self._patiently(lambda: self._work.process(message, row, key_of(row)), until)
+            done = await patiently(lambda: self._work.process(message, row, key_of(row)), until)
             row.status, row.issues, row.written = done.status, done.issues, done.written
             row.patients = tuple(dict.fromkeys((*row.patients, *done.patients)))
-            self._close(row, self._answers(row, raw))
-            await self._patiently(lambda: self._durable(row), until)
+            self._close(row, replies(row, raw, self._answering(row)))
+            await self._durable(row, until)
         except FHIRError as away:
             return await self._later(row, raw, away)
         except Exception as unknown:
@@ -190,13 +187,14 @@ class Feed:
                 severity="error",
             )
             row.status, row.issues = "error", (fault,)
-            self._close(row, self._answers(row, raw))
-            await self._patiently(lambda: self._durable(row), until)
+            self._close(row, replies(row, raw, self._answering(row)))
+            await self._durable(row, until)
         return Answered(row.answers, row)
 
-    async def _durable(self, row: Row) -> None:
-        """The row's end and its AuditEvent: without either there is no answer."""
-        await asyncio.gather(self._work.store.finish(row), self._work.tell(row))
+    async def _durable(self, row: Row, until: float) -> None:
+        """Its AuditEvent, then the row's end: who finds that it has ended may give its answer."""
+        await patiently(lambda: self._work.tell(row), until)
+        await patiently(lambda: self._work.store.finish(row), until)
 
     async def _in_turn(self, row: Row, until: float) -> None:
         """When all that came before it for its patients is done, here and on other servers."""
@@ -204,13 +202,13 @@ class Feed:
             async with asyncio.timeout(max(0.0, until - time.monotonic())):
                 await self._turns[row.id].wait()
         except TimeoutError:
-            raise _earlier() from None
+            raise earlier_in_work() from None
         delay = 0.02
         # Tried again, it waits only for what is older by the clock: so that no two wait for each other.
         before = row.received if row.attempts > 1 else None
         while row.after and await self._work.store.still_open(row.after, before):
             if time.monotonic() > until:
-                raise _earlier()
+                raise earlier_in_work()
             await asyncio.sleep(delay)
             delay = min(delay * 2, 1.0)
 
@@ -226,24 +224,6 @@ class Feed:
             await self._work.tell(row)
         return Answered(row.answers, row)
 
-    def _refused(self, row: Row, raw: bytes, away: FHIRError) -> Answered:
-        row.issues = (Issue("", f"Send it again: {away}", INTERNAL_ERROR, "error"),)
-        row.answers = tuple(ack.reject(raw, row.issues[0], answering=self._answering(row)))
-        row.code = ack_code(row.answers)
-        return Answered(row.answers, row)
-
-    async def _patiently(self, attempt: Callable[[], Awaitable[Answer]], until: float) -> Answer:
-        """Again, with growing pauses, while the database is away."""
-        delay = 0.05
-        while True:
-            try:
-                return await attempt()
-            except FHIRError as fault:
-                if fault.status != 503 or time.monotonic() + delay > until:
-                    raise
-            await asyncio.sleep(delay)
-            delay = min(delay * 2, 2.0)
-
     # One that had come before
 
     async def _known(self, row: Row, raw: bytes, there: Row, until: float) -> Answered:
@@ -255,7 +235,7 @@ class Feed:
                 if taken is not None:
                     return await self._resumed(taken)
                 if time.monotonic() > until:
-                    raise _earlier()
+                    raise earlier_in_work()
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, 1.0)
                 there = await self._work.store.get(there.id) or there
@@ -271,7 +251,7 @@ class Feed:
         again.code, again.finished, again.patients = first.row.code, self._work.now(), first.row.patients
         try:
             until = time.monotonic() + self._work.patience
-            await self._patiently(lambda: self._noted(again), until)
+            await patiently(lambda: self._noted(again), until)
         except FHIRError as away:  # no access without its event
             return self._refused(replace(row, status="rejected"), raw, away)
         return Answered(first.answers, again, first.of or first.row)
@@ -331,7 +311,7 @@ class Feed:
 
     async def _resumed(self, row: Row) -> Answered:
         until = time.monotonic() + self._work.patience
-        raw = await self._patiently(lambda: self._work.store.raw(row.id), until)
+        raw = await patiently(lambda: self._work.store.raw(row.id), until)
         read = self._work.read(raw, row.charset or None)
         if read.message is None:
             return await self.keep(raw, row.peer, read.fault)
@@ -344,15 +324,11 @@ class Feed:
 
     # Answers
 
-    def _answers(self, row: Row, raw: bytes) -> tuple[bytes, ...]:
-        header = read_header(raw)
-        if header is None:
-            return ()
-        code = "AA" if row.status == "processed" else "AE" if row.status == "error" else "AR"
-        return tuple(ack.answers(header, code, row.issues, answering=self._answering(row)))  # type: ignore[arg-type]
-
     def _close(self, row: Row, answers: tuple[bytes, ...]) -> None:
         row.answers, row.code, row.finished = answers, ack_code(answers), self._work.now()
+
+    def _refused(self, row: Row, raw: bytes, away: FHIRError) -> Answered:
+        return refused(row, raw, away, self._answering(row))
 
     def _answering(self, row: Row) -> ack.Answering:
         return self._work.answering(row.application, row.facility)
@@ -361,19 +337,6 @@ class Feed:
 def key_of(row: Row) -> str:
     """Under which what it says is done once; a replay is another time."""
     return f"hl7v2/{row.id}" + (f"/{row.replays}" if row.replays else "")
-
-
-def ack_code(answers: tuple[bytes, ...]) -> str:
-    """MSA-1 of the last answer."""
-    if not answers:
-        return ""
-    text = answers[-1].replace(b"\0", b"")
-    start = text.find(b"\rMSA") + 5
-    return text[start : start + 2].decode("ascii", "replace")
-
-
-def _earlier() -> FHIRError:
-    return unavailable("What came before it for the same patient is still in work")
 
 
 def _heard(task: asyncio.Task[Answered]) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest_asyncio
 
+from importers.hl7v2.rows import Row
+from resources.outcome import unavailable
 from tests.importers.hl7v2.feeding import Server, code, message, serving
 from tests.store.conftest import Faults, counted, failing_mongod, faults
 
@@ -76,6 +78,40 @@ async def test_what_was_stored_is_done_when_mongodb_is_back(server: Server, faul
     assert sorted(names) == ["Before", "Peeters"]
     assert code(await server.feed_one(message("P1", "Jansen"))) == "AA 1"
     assert sorted(each["meta"]["versionId"] for each in await server.patients()) == ["1", "2"]
+
+
+async def test_while_its_event_cannot_be_written_a_message_is_not_done(server: Server) -> None:
+    work = server.feed._work
+    tell = work.tell
+
+    async def away(row: Row) -> None:
+        raise unavailable("no events now")
+
+    object.__setattr__(work, "tell", away)
+    assert code(await server.feed_one(message("P1", "Jansen"))) == "AR 1"
+    assert (await statuses(server))[1:] == ["retrying"]
+    object.__setattr__(work, "tell", tell)
+    assert await server.feed.resume() == 1
+    await server.feed.idle()
+    assert await statuses(server) == ["processed", "processed"]
+    assert code(await server.feed_one(message("P1", "Jansen"))) == "AA 1"
+
+
+async def test_an_end_that_was_written_unnoticed_is_taken_back(server: Server) -> None:
+    work = server.feed._work
+    finish = work.store.finish
+
+    async def lost(row: Row) -> None:
+        await finish(row)
+        if row.status == "processed":
+            raise unavailable("the connection was lost before MongoDB could say so")
+
+    work.store.finish = lost  # type: ignore[method-assign]
+    assert code(await server.feed_one(message("P1", "Jansen"))) == "AR 1"
+    work.store.finish = finish  # type: ignore[method-assign]
+    assert code(await server.feed_one(message("P1", "Jansen"))) == "AA 1"
+    assert (await statuses(server))[1] == "processed"
+    assert sorted(each["meta"]["versionId"] for each in await server.patients()) == ["1", "1"]
 
 
 async def test_no_answer_leaves_before_its_event(server: Server, faults: Faults) -> None:
