@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -13,7 +14,7 @@ from typing import Literal
 MAX_MEMBERS = 100_000
 """Files in one archive"""
 
-Form = Literal["json", "ndjson", "hl7v2"]
+Form = Literal["json", "ndjson", "hl7v2", "dicom"]
 
 _FORMS: dict[str, Form] = {
     ".json": "json",
@@ -21,8 +22,16 @@ _FORMS: dict[str, Form] = {
     ".jsonl": "ndjson",
     ".hl7": "hl7v2",
     ".er7": "hl7v2",
+    ".dcm": "dicom",
+    ".dicom": "dicom",
+    ".ima": "dicom",
 }
-_KINDS = ".json, .ndjson, .jsonl, .hl7, .er7, each also as .gz, and .zip"
+_KINDS = (
+    ".json, .ndjson, .jsonl, .hl7, .er7, each also as .gz, .dcm (or whatever begins as DICOM does), and .zip"
+)
+_PREAMBLE, _MAGIC = 128, b"DICM"
+_LIST = "dicomdir"
+"""The list of files on a medium; the files are what is loaded"""
 
 Identity = tuple[int, int]
 
@@ -72,6 +81,8 @@ def sources(paths: Iterable[Path]) -> Iterator[Found]:
             yield from _folder(path, ())
         elif not stat.S_ISREG(mode):
             yield Refused(printable(path), "is neither a file nor a folder")
+        elif path.name.lower() == _LIST:
+            yield from _folder(path.parent, ())
         else:
             for found in _file(path):
                 if isinstance(found, Skipped) and found.name == printable(path):
@@ -116,22 +127,33 @@ def _file(path: Path) -> Iterator[Found]:
     zipped = name.endswith(".gz")
     suffix = PurePosixPath(name.removesuffix(".gz")).suffix
     form = "json" if zipped and not suffix else _FORMS.get(suffix)
-    if form is None:
-        yield Skipped(printable(path))
-        return
     try:
+        if form is None and not zipped and name != _LIST and _begins_as_dicom(path):
+            form = "dicom"
+        if form is None or (form == "dicom" and zipped):
+            yield Skipped(printable(path))
+            return
         yield Source(printable(path), path, form, path.stat().st_size, gzip=zipped)
     except OSError as fault:
         yield Refused(printable(path), reason(fault))
 
 
+def _begins_as_dicom(path: Path) -> bool:
+    """Names of instances say nothing: `IM000001`, or a UID. PS3.10 7.1"""
+    with path.open("rb") as file:
+        return file.read(_PREAMBLE + len(_MAGIC))[_PREAMBLE:] == _MAGIC
+
+
 def _archive(path: Path) -> Iterator[Found]:
     try:
         with zipfile.ZipFile(path) as archive:
-            members = sorted(archive.infolist(), key=lambda member: member.filename)
+            yield from _members(path, archive)
     except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError) as fault:
         yield Refused(printable(path), reason(fault))
-        return
+
+
+def _members(path: Path, archive: zipfile.ZipFile) -> Iterator[Found]:
+    members = sorted(archive.infolist(), key=lambda member: member.filename)
     if len(members) > MAX_MEMBERS:
         text = f"has {len(members):,} members, more than {MAX_MEMBERS:,}; unpack it and load the folder"
         yield Refused(printable(path), text)
@@ -144,10 +166,21 @@ def _archive(path: Path) -> Iterator[Found]:
         form = _FORMS.get(PurePosixPath(member.filename.lower()).suffix)
         if member.filename.lower().endswith((".zip", ".gz")):
             yield Refused(name, "is an archive inside an archive, which is not opened; unpack it first")
-        elif form is None:
+            continue
+        if form is None and parts[-1].lower() != _LIST and _member_begins_as_dicom(archive, member):
+            form = "dicom"
+        if form is None:
             yield Skipped(name)
         else:
             yield Source(name, path, form, member.file_size, member=member.filename)
+
+
+def _member_begins_as_dicom(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
+    try:
+        with archive.open(member) as file:
+            return file.read(_PREAMBLE + len(_MAGIC))[_PREAMBLE:] == _MAGIC
+    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, zlib.error):
+        return False  # why it cannot be read is of no interest: by its name it is none of ours
 
 
 def printable(name: Path | str) -> str:

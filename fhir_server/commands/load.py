@@ -47,7 +47,7 @@ def load(  # noqa: PLR0917  they are options, given by name
         list[Path],
         typer.Argument(
             metavar="PATH...",
-            help="Files (.json, .ndjson, .jsonl, .hl7, each also as .gz), .zip archives, and folders of such.",
+            help="Files (.json, .ndjson, .jsonl, .hl7, each also as .gz; DICOM), .zip archives, and folders of such.",
             show_default=False,
         ),
     ],
@@ -74,7 +74,7 @@ def load(  # noqa: PLR0917  they are options, given by name
         str | None, typer.Option(help="FHIR base URL of the server that will serve it.")
     ] = None,
 ) -> None:
-    """Load Bundles, resources, NDJSON and HL7 v2. The same command again resumes; exit code 1 if anything failed."""
+    """Load Bundles, resources, NDJSON, HL7 v2 and DICOM. The same command again resumes; exit code 1 if anything failed."""
     settings = read_settings(data_dir=data_dir, mongodb_uri=mongodb_uri, base_url=base_url)
     log.configure("ERROR" if settings.log_level == "ERROR" else "WARNING", settings.log_format)
     report = Report(dry_run=dry_run)
@@ -104,9 +104,10 @@ def _perform(
     salt: str = "",
     dry_run: bool = False,
 ) -> str | None:
-    """Resources first, then messages of HL7 v2, which may be about them; why it ended early, if it did."""
-    resources = [source for source in found if source.form != "hl7v2"]
+    """Resources first, then messages of HL7 v2, which may be about them, then DICOM; why it ended early, if it did."""
+    resources = [source for source in found if source.form not in {"hl7v2", "dicom"}]
     messages = [source for source in found if source.form == "hl7v2"]
+    instances = [source for source in found if source.form == "dicom"]
     ended = None
     if resources:
         run = _Run(resources, report)
@@ -117,6 +118,10 @@ def _perform(
         ended = run.ended
     if messages and not ended:
         ended = load_messages(settings, messages, report, again=bool(salt), dry_run=dry_run)
+    if instances and not ended:
+        from fhir_server.commands.load_dicom import load_dicom  # noqa: PLC0415  a quarter of a second, for nobody else
+
+        ended = load_dicom(settings, instances, report, dry_run=dry_run)
     return ended
 
 

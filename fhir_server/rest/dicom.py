@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from fhir_server.rest.exchange import HttpRequest, Receive, Scope
     from importers.dicom.header import Header
 
-OPERATION = "process-dicom"
 ZIP = "application/zip"
 _EXPECTED = f"{DICOM}, {DICOM_JSON}, {RELATED} of these, or {ZIP}"
 AT_ONCE = 100

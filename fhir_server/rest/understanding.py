@@ -10,7 +10,7 @@ from fhir_server.context import Agent, Context, FhirRequest
 from fhir_server.interactions import subset
 from fhir_server.interactions.etags import version_ids
 from fhir_server.interactions.pairs import pairs
-from fhir_server.rest import binary, dicom, headers, hl7v2, negotiation
+from fhir_server.rest import binary, headers, hl7v2, negotiation
 from fhir_server.rest.exchange import HttpRequest, Receive, Scope, body
 from fhir_server.system.routing import Target, route
 from resources import codec, validation
@@ -64,7 +64,9 @@ async def understood(
     elif request.operation == hl7v2.OPERATION:
         raw = await _inflated(ctx, http, scope, receive)
         hl7v2.put_body(request, http, raw)
-    elif request.operation == dicom.OPERATION:
+    elif request.operation == "process-dicom":
+        from fhir_server.rest import dicom  # noqa: PLC0415  reading it takes a quarter of a second to import
+
         await dicom.put_body(ctx, http, request, scope, receive)
     elif request.interaction == "operation":
         await _put_parameters(ctx, http, request, scope, receive)

@@ -49,7 +49,7 @@ def members(file: Path | BinaryIO, limit: int = MOST_BYTES) -> Iterator[Member]:
                 raise ArchiveError(f"It has {len(listed):,} members; at most {MOST_MEMBERS:,} are taken")
             left = limit
             for info in listed:
-                member = _member(archive, info, left)
+                member = member_of(archive, info, left)
                 if member.spool is not None:
                     left -= member.spool.size
                 if left < 0:
@@ -61,7 +61,8 @@ def members(file: Path | BinaryIO, limit: int = MOST_BYTES) -> Iterator[Member]:
         raise ArchiveError("It is no ZIP file that can be read, or damaged") from None
 
 
-def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, left: int) -> Member:
+def member_of(archive: zipfile.ZipFile, info: zipfile.ZipInfo, left: int) -> Member:
+    """One member, of which at most `left` bytes are read."""
     name = printable(info.filename)
     if _is_passed_over(info):
         return Member(name, skipped=True)

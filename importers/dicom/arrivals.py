@@ -148,9 +148,11 @@ class Arrivals:
         return strange
 
     async def _is_owner(self, study: Study, patient: str) -> bool:
-        """Whether he is the patient of the study by another number, or the study is empty and can be his."""
+        """Whether he is the patient of the study by another number, or the study was emptied and can be his."""
         if await self._same_person(study.patient, patient):
             return True
+        if not study.seq:  # whose first instances are on their way
+            return False
         return await self._store.count(study.uid) == 0 and await self._store.give(study, patient)
 
     def _remember(self, uid: str, patient: str) -> None:

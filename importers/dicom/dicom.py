@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from importers.dicom.arrivals import Arrivals, Outcome
+from importers.dicom.arrivals import Arrivals, Described, Outcome
 from importers.dicom.describe import describe
 from importers.dicom.fold import Fold
 from importers.dicom.header import Header
@@ -66,21 +66,8 @@ class Dicom:
     async def rehearse(self, uid: str, headers: Sequence[Header], source: SourceConfig) -> Json:
         """The transaction by which instances of a study would be added to what is stored of it; writes nothing."""
         there = await self.store.instances([each.sop_uid for each in headers])
-        new = {each.sop_uid: describe(each, source) for each in headers if each.sop_uid not in there}
-        groups: dict[tuple[str, str, str], Group] = {}
-        for sop_uid in sorted(new):
-            each = new[sop_uid]
-            key = each.row.series_uid, each.row.study_attrs, each.row.series_attrs
-            group = groups.get(key)
-            groups[key] = Group(
-                each.row.series_uid,
-                each.study,
-                each.series,
-                1 if group is None else group.count + 1,
-                sop_uid if group is None else group.first,
-                frozenset({each.row.sop_class}) | (frozenset() if group is None else group.sop_classes),
-            )
-        return await self.fold.rehearse(uid, [*await self.store.groups(uid), *groups.values()], source)
+        new = grouped((each for each in headers if each.sop_uid not in there), source)
+        return await self.fold.rehearse(uid, [*await self.store.groups(uid), *new], source)
 
     async def told(self, peer: Peer, outcomes: Sequence[Outcome]) -> None:
         """One AuditEvent for each study of a request, before it is answered."""
@@ -99,3 +86,23 @@ class Dicom:
             transfers.append(Transfer(uid, peer, source, counts, patient))
         if transfers:
             await self.tell(transfers)
+
+
+def grouped(headers: Iterable[Header], source: SourceConfig) -> list[Group]:
+    """Instances of a study in groups, as the store has them; each UID counts once."""
+    members: dict[tuple[str, str, str], list[Described]] = {}
+    for each in {header.sop_uid: header for header in headers}.values():
+        made = describe(each, source)
+        key = made.row.series_uid, made.row.study_attrs, made.row.series_attrs
+        members.setdefault(key, []).append(made)
+    return [
+        Group(
+            series_uid,
+            some[0].study,
+            some[0].series,
+            len(some),
+            min(each.row.sop_uid for each in some),
+            frozenset(each.row.sop_class for each in some),
+        )
+        for (series_uid, _, _), some in sorted(members.items(), key=lambda each: each[0])
+    ]

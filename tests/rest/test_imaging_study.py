@@ -218,6 +218,11 @@ async def test_two_patients_of_a_new_study_at_once(ctx: Context, server: httpx.A
     assert (await the(server, 10))["numberOfInstances"] == 1
 
 
+async def test_two_patients_of_a_new_study_in_one_request(ctx: Context) -> None:
+    outcomes = await taken(ctx, [header(1, study=20, patient="A"), header(2, study=20, patient="B")])
+    assert [each.status for each in outcomes] == ["stored", "quarantined"]
+
+
 async def test_who_nobody_was_turns_out_to_be_somebody(server: httpx.AsyncClient, ctx: Context) -> None:
     await taken(ctx, [header(1, study=11, patient="")])
     before = await the(server, 11)
