@@ -129,7 +129,10 @@ def identifier(conversion: Conversion, value: Value, scope: str | None = None) -
     named = _assigner(conversion, value)
     found: Json = {"system": system(conversion, named, type_code, scope), "value": number}
     if type_code:
-        found = {"type": type_concept(conversion, type_code), **found}
+        kind = type_concept(conversion, type_code)
+        if (sent := " ".join(value.text(5).split())) != kind["coding"][0]["code"]:
+            kind["coding"].append({"code": sent})
+        found = {"type": kind, **found}
     if named[0]:
         found["assigner"] = {"display": named[0]}
     if period := _period(conversion, value):

@@ -12,7 +12,6 @@ REFUSED = {"v077_adt_a01_22_badseg.hl7"}
 """Messages that are answered AE: no PID"""
 DECIDED_OTHERWISE = {
     ("v012_adt_a05_22.hl7", "encounter.status"),  # a pre-admission is planned, whatever its class
-    ("v010_adt_a03_25_pr1.hl7", "patient.identifier.0.2.type"),  # SSN is read as SS of table 0203
     ("v009_adt_a03_26_full.hl7", "peer.count.Organization"),  # a company without number is in its Coverage
 }
 

@@ -21,11 +21,9 @@ REFUSED = {
 DECIDED_OTHERWISE = {
     "v045_orm_o01_23_visit_ins.hl7": {"peer.count.Organization", "peer.count.RelatedPerson"},
     "v050_omp_o09_251_pharmacy.hl7": {"peer.count.RelatedPerson"},
-    "v061_mdm_t02_23_29tx.hl7": {"patient.identifier.0.0.type"},
     "v062_dft_p03_26.hl7": {"peer.count.ServiceRequest"},
 }
-"""An insured person who is the patient, an organization without number, an order without number or service: no resources;
-MRN is MR"""
+"""An insured person who is the patient, an organization without number, an order without number or service: no resources"""
 
 
 def _names() -> list[str]:

@@ -52,6 +52,16 @@ def test_whose_number_it_is(text: str, expected: str) -> None:
     assert system(text) == expected
 
 
+def test_a_type_that_was_sent_otherwise_stays_beside_that_of_the_table() -> None:
+    for sent, known in (("MRN", "MR"), ("SSN", "SS"), ("mr", "MR")):
+        found = identifiers.identifier(conversion(), field(f"7^^^HOSP^{sent}"))
+        assert found is not None
+        assert [each["code"] for each in found["type"]["coding"]] == [known, sent]
+    found = identifiers.identifier(conversion(), field("7^^^HOSP^MR"))
+    assert found is not None
+    assert [each["code"] for each in found["type"]["coding"]] == ["MR"]
+
+
 def test_the_same_authority_is_the_same_whoever_sends_it() -> None:
     assert system("7^^^CPR^NNDN") == system("7^^^CPR^NNDN", header=OTHER_SENDER)
     apart = FeedConfig(namespaces="facility")
