@@ -63,11 +63,11 @@ def test_an_archive_is_read_within_limits(loader: Loader, tmp_path: Path) -> Non
 def test_a_correction_and_another_patient_are_told(loader: Loader, tmp_path: Path) -> None:
     (tmp_path / "1.dcm").write_bytes(instance("1.2.4", 1, StudyDescription="first"))
     (tmp_path / "2.dcm").write_bytes(instance("1.2.4", 1, StudyDescription="second"))
-    (tmp_path / "3.dcm").write_bytes(instance("1.2.4", 2, PatientID="somebody"))
+    (tmp_path / "3.dcm").write_bytes(instance("1.2.4", 2, PatientID="Hidden"))
     done = loader.load(tmp_path)
     assert "2.dcm: It came before with other content" in done.stderr
     assert "3.dcm: Its study belongs to another patient" in done.stderr
-    assert "somebody" not in done.stderr + done.stdout
+    assert "Hidden" not in done.stderr + done.stdout
     [study] = loader.of("ImagingStudy")
     assert (study["description"], study["numberOfInstances"]) == ("first", 1)
     events = [each for each in loader.of("AuditEvent") if each["type"]["code"] == "110107"]
