@@ -14,7 +14,7 @@ from importers.hl7v2.conversion import Conversion, Draft, Same
 from importers.hl7v2.datatypes import EXTENSION, codeable_concept, coded, date_time
 from importers.hl7v2.er7 import Segment
 from importers.hl7v2.issue import REQUIRED_FIELD_MISSING
-from importers.hl7v2.keyed import concept_key, has_code, of_patient
+from importers.hl7v2.keyed import concept_key, consistent, has_code, of_patient
 from importers.hl7v2.override import overridable
 from resources.codec import Json
 
@@ -142,7 +142,7 @@ def _add(conversion: Conversion, resource: Json, patient: Draft, *, deleted: boo
         del resource["clinicalStatus"]
         clear = ("clinicalStatus",)
     match, same = _found_by(resource, patient)
-    conversion.add(resource, match=match, clear=clear, same=same)
+    conversion.add(resource, match=match, clear=clear, same=same).adjust = consistent
 
 
 def _found_by(resource: Json, patient: Draft) -> tuple[tuple[str, ...], Same]:

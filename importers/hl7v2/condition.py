@@ -13,7 +13,7 @@ from importers.hl7v2.conversion import Conversion, Draft
 from importers.hl7v2.datatypes import codeable_concept, date_time
 from importers.hl7v2.er7 import Segment
 from importers.hl7v2.issue import REQUIRED_FIELD_MISSING
-from importers.hl7v2.keyed import concept_key, has_code, of_patient
+from importers.hl7v2.keyed import concept_key, consistent, has_code, of_patient
 from importers.hl7v2.override import overridable
 from resources.codec import Json
 
@@ -62,9 +62,10 @@ def _diagnosis(conversion: Conversion, dg1: Segment, patient: Draft, encounter: 
     elif dg1.text(6).upper() == "W":
         resource["verificationStatus"] = _concept(_VERIFICATION, "provisional")
     match = (*numbers, of_patient(patient, encounter, code))
-    return conversion.add(
-        resource, match=match, same=partial(_same, concept_key(code), resource.get("identifier", []))
-    )
+    same = partial(_same, concept_key(code), resource.get("identifier", []))
+    draft = conversion.add(resource, match=match, same=same)
+    draft.adjust = consistent
+    return draft
 
 
 def _code(conversion: Conversion, dg1: Segment) -> Json | None:
@@ -126,7 +127,9 @@ def _problem(conversion: Conversion, prb: Segment, patient: Draft, encounter: Dr
         resource["clinicalStatus"] = _concept(_CLINICAL, status)
     match = (*numbers, of_patient(patient, concept=code))
     same = partial(_same, concept_key(code), resource.get("identifier", []))
-    return conversion.add(resource, match=match, clear=clear, same=same)
+    draft = conversion.add(resource, match=match, clear=clear, same=same)
+    draft.adjust = consistent
+    return draft
 
 
 def _condition(conversion: Conversion, category: str, code: Json, patient: Draft) -> Json:

@@ -40,3 +40,35 @@ def _escaped(text: str) -> str:
 def has_code(key: Hashable, stored: Json) -> bool:
     """Whether a stored resource has the code; of an identifier in common nothing is said here."""
     return concept_key(stored.get("code")) == key
+
+
+_ABATED = {"inactive", "resolved", "remission"}
+
+
+def consistent(_stored: Json, merged: Json, told: Json, newer: bool) -> Json:
+    """A Condition or AllergyIntolerance whose statuses agree, whatever was said of it at different times.
+
+    What was entered in error has no clinical status, and is right again when it is sent again; what has an end is
+    not active. http://hl7.org/fhir/R4/condition.html#invs (con-4, con-5)
+    """
+    result = dict(merged)
+    if (
+        newer
+        and "verificationStatus" not in told
+        and _code(result, "verificationStatus") == "entered-in-error"
+    ):
+        del result["verificationStatus"]
+    ended = [name for name in result if name.startswith("abatement")]
+    if _code(result, "verificationStatus") == "entered-in-error":
+        for name in ("clinicalStatus", *ended):
+            result.pop(name, None)
+    elif ended and _code(result, "clinicalStatus") not in _ABATED:
+        system = "http://terminology.hl7.org/CodeSystem/condition-clinical"
+        result["clinicalStatus"] = {"coding": [{"system": system, "code": "resolved"}]}
+    return result
+
+
+def _code(resource: Json, name: str) -> str | None:
+    codings = resource.get(name, {}).get("coding") or [{}]
+    code: str | None = codings[0].get("code")
+    return code

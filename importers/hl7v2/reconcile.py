@@ -171,8 +171,7 @@ class _Writing:
 
     def _create(self, draft: Draft, told: Json) -> None:
         kind = told["resourceType"]
-        if draft.clear:
-            told = updated({"resourceType": kind}, told, clear=draft.clear)
+        told = updated({"resourceType": kind}, told, clear=draft.clear)
         if draft.adjust is not None:
             told = draft.adjust({}, told, told, True)
         if draft.role == "fact":

@@ -13,6 +13,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
+from importers.hl7v2.times import is_backwards
 from resources import registry
 from resources.codec import Json
 from resources.datatypes import date_interval
@@ -123,10 +124,12 @@ def _label(merged: Json, told: Json, forgotten: set[str]) -> None:
 def _replace(merged: Json, name: str, value: Any) -> None:
     stored = merged.get(name)
     key = _KEYS.get(name)
-    if key is not None and isinstance(stored, list) and isinstance(value, list):
+    if isinstance(key, _Identifiers) and isinstance(value, list):
+        merged[name] = key.merged(stored or [], value, newer=True)
+    elif key is not None and isinstance(stored, list) and isinstance(value, list):
         merged[name] = key.merged(stored, value, newer=True)
     elif name in _WHOLE_IN_PARTS and isinstance(stored, dict) and isinstance(value, dict):
-        merged[name] = {**stored, **value}
+        merged[name] = _in_parts(stored, value, value)
     elif not (value is True and _MORE_EXACT.get(name) in merged):
         if stored != value and not name.startswith("_"):
             merged.pop(f"_{name}", None)
@@ -142,13 +145,19 @@ def _fill(merged: Json, name: str, value: Any) -> None:
     if key is not None and isinstance(stored, list) and isinstance(value, list):
         merged[name] = key.merged(stored, value, newer=False)
     elif name in _WHOLE_IN_PARTS and isinstance(stored, dict) and isinstance(value, dict):
-        merged[name] = {**value, **stored}
+        merged[name] = _in_parts(value, stored, stored)
     elif (
         stored is None
         and name.removeprefix("_") not in merged
         and not any(rival in merged for rival in rivals(merged["resourceType"], name))
     ):
         merged[name] = value
+
+
+def _in_parts(below: Json, above: Json, rather: Json) -> Json:
+    """Both together; where they make a Period that ends before it begins, one of them."""
+    both = {**below, **above}
+    return rather if is_backwards(both.get("start"), both.get("end")) else both
 
 
 def _remove(merged: Json, path: str) -> None:
@@ -209,7 +218,9 @@ class _Identifiers(_Group):
     """Identifiers are joined by system and value; one that is marked as old stays old."""
 
     def merged(self, stored: list[Json], told: list[Json], *, newer: bool) -> list[Json]:
-        sent = {self.key(item): item for item in told}
+        sent: dict[Hashable, Json] = {}
+        for item in told:
+            sent[self.key(item)] = {**sent.get(self.key(item), {}), **item}
         result = []
         for item in stored:
             other = sent.pop(self.key(item), None)

@@ -9,7 +9,6 @@ import datetime as dt
 from dataclasses import dataclass, field
 from typing import Any
 
-from importers.hl7v2.times import is_backwards
 from importers.hl7v2.update import moment as stored_moment
 from resources.codec import Json
 from resources.datatypes import date_interval
@@ -94,7 +93,6 @@ def adjusted(visit: Visit, stored: Json, merged: Json, told: Json, newer: bool) 
     places = _after(visit, stored.get("location", []), result, told)
     if places:
         result["location"] = places
-    _mend_period(result)
     return result
 
 
@@ -104,17 +102,15 @@ def _after(visit: Visit, before: list[Json], result: Json, told: Json) -> list[J
     if result["status"] in OPEN:
         return _places(visit, before, sent)
     for temporary in (False, True):
-        been = [
+        been = {
             _place(entry)
             for entry in before
             if entry.get("status") in {"active", "completed"} and _is_temporary(entry) == temporary
-        ]
-        sent = [  # he left from where he was
+        }
+        sent = [  # he left from where he had been
             entry
             for entry in sent
-            if entry["status"] != "active"
-            or _is_temporary(entry) != temporary
-            or been[-1:] != [_place(entry)]
+            if entry["status"] != "active" or _is_temporary(entry) != temporary or _place(entry) not in been
         ]
     return _closed(_places(visit, before, sent), result.get("period", {}).get("end") or visit.moment)
 
@@ -212,11 +208,3 @@ def _closed(places: list[Json], end: str | None) -> list[Json]:
             left["period"] = {**entry.get("period", {}), "end": end}
         result.append(left)
     return result
-
-
-def _mend_period(encounter: Json) -> None:
-    """An end before the beginning, made of two messages, is no end."""
-    period = encounter.get("period", {})
-    start, end = period.get("start"), period.get("end")
-    if is_backwards(start, end):
-        encounter["period"] = {"start": start}
