@@ -78,6 +78,32 @@ async def test_what_is_not_sent_again_is_kept(hospital: Hospital) -> None:
     assert await hospital.all("AllergyIntolerance")
 
 
+async def test_what_is_sent_later_of_the_same_kind_is_added(hospital: Hospital) -> None:
+    await hospital.send(
+        "A01", pv1(), "NK1|1|Okafor^Obi|SPO", "AL1|1|DA|^Penicillin", "PR1|1||1^A^L||20240301"
+    )
+    await hospital.send("A08", pv1(), "NK1|1|Okafor^Uche|BRO", "AL1|1|DA|^Latex", "PR1|1||1^A^L||20240302")
+    kin = {each["name"][0]["given"][0] for each in await hospital.all("RelatedPerson")}
+    assert kin == {"Obi", "Uche"}
+    assert {each["code"]["text"] for each in await hospital.all("AllergyIntolerance")} == {
+        "Penicillin",
+        "Latex",
+    }
+    assert len(await hospital.all("Procedure")) == 2
+
+
+async def test_an_allergy_is_deleted_and_told_again(hospital: Hospital) -> None:
+    for action in ("A", "D"):
+        await hospital.send("A60", f"IAM|1|DA|7980^Penicillin^RXNORM|SV||{action}")
+    assert (await hospital.only("AllergyIntolerance"))["verificationStatus"]["coding"][0][
+        "code"
+    ] == "entered-in-error"
+    await hospital.send("A60", "IAM|1|DA|7980^Penicillin^RXNORM|SV||A")
+    allergy = await hospital.only("AllergyIntolerance")
+    assert "verificationStatus" not in allergy
+    assert allergy["clinicalStatus"]["coding"][0]["code"] == "active"
+
+
 async def test_null_deletes(hospital: Hospital) -> None:
     await hospital.send(
         "A01", pid="PID|1||4711^^^NORTH^MR||Okafor^Ngozi||19800201|F|||1 Road^^Town||555-1||EN|M"

@@ -178,3 +178,27 @@ def test_said_twice_changes_nothing_more(sent: Json, newer: bool, clear: set[str
     assert same(updated(once, told(**sent), newer=newer, clear=clear), once)
     assert once["id"] == "p"
     assert PATIENT["gender"] == "female"
+
+
+def test_an_end_before_the_beginning_leaves_what_is_newer() -> None:
+    stored = {"resourceType": "Encounter", "period": {"start": "2024-03-02"}}
+    sent = {"resourceType": "Encounter", "period": {"end": "2024-03-01"}}
+    assert updated(stored, sent)["period"] == {"end": "2024-03-01"}
+    assert updated(stored, sent, newer=False)["period"] == {"start": "2024-03-02"}
+
+
+def test_a_number_sent_twice_is_one() -> None:
+    sent = [{"system": "urn:a", "value": "7"}, {"system": "urn:a", "value": "7", "use": "usual"}]
+    result = updated({"resourceType": "Patient"}, told(identifier=sent))
+    assert result["identifier"] == [{"system": "urn:a", "value": "7", "use": "usual"}]
+
+
+def test_a_group_is_replaced_item_by_item_where_it_stands() -> None:
+    points = [
+        {"system": "phone", "value": "1"},
+        {"system": "email", "value": "a"},
+        {"system": "phone", "value": "2"},
+    ]
+    assert updated(updated(PATIENT, told(telecom=points)), told(telecom=points)) == updated(
+        PATIENT, told(telecom=points)
+    )
