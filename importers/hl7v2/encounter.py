@@ -8,7 +8,6 @@ class, that which began at the same time if the message says when. What a messag
 from __future__ import annotations
 
 from functools import partial
-from urllib.parse import quote
 
 from importers.hl7v2 import identifiers
 from importers.hl7v2.actors import location, practitioner
@@ -152,7 +151,7 @@ def _found_by(resource: Json, patient: Draft) -> tuple[tuple[str, ...], Same | N
     if numbers:
         return tuple(identifiers.token(number) for number in numbers), None
     kind = resource["class"]
-    query = f"patient={patient.url}&class={quote(kind['system'], safe=':/')}|{quote(kind['code'], safe='')}"
+    query = f"patient={patient.url}&{identifiers.token({'system': kind['system'], 'value': kind['code']}, 'class')}"
     start = resource.get("period", {}).get("start")
     return (query,), partial(_same_visit, start)
 

@@ -6,13 +6,13 @@ docs/hl7v2.md#identity
 from __future__ import annotations
 
 from collections.abc import Hashable
-from urllib.parse import quote
 
 from importers.hl7v2.conversion import Draft
+from importers.hl7v2.identifiers import token
 from resources.codec import Json
 
 
-def concept_key(concept: Json | None) -> Hashable:
+def concept_key(concept: Json | None) -> tuple[str, str] | str:
     """What a CodeableConcept is known by: its first code, else its text."""
     for coding in (concept or {}).get("coding", ()):
         if "code" in coding:
@@ -27,14 +27,8 @@ def of_patient(patient: Draft, encounter: Draft | None = None, concept: Json | N
         query += f"&encounter={encounter.url}"
     key = concept_key(concept)
     if isinstance(key, tuple):
-        query += "&code=" + "|".join(_escaped(part) for part in key)
+        query += "&" + token({"system": key[0], "value": key[1]}, "code")
     return query
-
-
-def _escaped(text: str) -> str:
-    for letter in "\\,|$":
-        text = text.replace(letter, f"\\{letter}")
-    return quote(text, safe=":/\\-._~")
 
 
 def has_code(key: Hashable, stored: Json) -> bool:
