@@ -12,17 +12,17 @@ import io
 import logging
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
-from pydicom.sequence import Sequence
+from pydicom.sequence import Sequence as Items
 from pydicom.tag import BaseTag
 
-from importers.dicom import part10, tags, uids
+from importers.dicom import content, part10, tags, uids
 from importers.dicom.charset import Charset, charset
 from importers.dicom.header import (
     CANNOT_UNDERSTAND,
@@ -36,9 +36,10 @@ from importers.dicom.header import (
 from importers.dicom.values import MOST_ITEMS, clean, parsed
 
 logging.getLogger("pydicom").disabled = True  # it quotes values
-_pydicom = threading.Lock()
+_pydicom = threading.RLock()
 """Warnings of pydicom are silenced one reader at a time: the filters of `warnings` are of the whole process."""
 
+_NUMBERS = {"US": 2, "UL": 4}
 _UNDEFINED = 0xFFFFFFFF
 _PADDING = 0xFFFCFFFC
 _HIGHEST = 0x7FE1_0000
@@ -62,11 +63,32 @@ def read(stream: BinaryIO, limits: Limits = DEFAULT, transfer_syntax: str | None
     Raises NotDicom, or Refused with a DICOM status.
     """
     read = contents(stream, limits, transfer_syntax, _TAGS, tags.LAST)
-    found = _values(read.dataset, tags.ATTRIBUTES, read.issues)
+    found = values_of(read.dataset, tags.ATTRIBUTES, read.issues)
     complete = read.reached or not uids.has_pixels(str(found.get("SOPClassUID", "")))
     if not complete:
         read.issues.append(Issue("PixelData", "the class is one of images, but nothing follows the header"))
-    return header(found, read.issues, read.transfer_syntax, complete=complete)
+    made = header(found, read.issues, read.transfer_syntax, complete=complete)
+    return _with_content(made, stream, limits, transfer_syntax) if content.kind(made.sop_class) else made
+
+
+def _with_content(made: Header, stream: BinaryIO, limits: Limits, transfer_syntax: str | None) -> Header:
+    """A report, a waveform or a document is read again, for what is in it; where that fails it has its header."""
+    wanted: list[BaseTag | int] = [BaseTag(tag) for tag in content.wanted(made.sop_class)]
+    issues = list(made.issues)
+    found: Mapping[str, Any] | None = None
+    try:
+        read = contents(stream, limits, transfer_syntax, wanted, max(wanted)) if wanted else None
+        used = _charset(read.dataset, []) if read is not None else None
+
+        def values(dataset: Dataset, inner: Sequence[tags.Attribute], told: list[Issue]) -> dict[str, Any]:
+            return values_of(dataset, inner, told, used)
+
+        with _pydicom, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = content.content(made, read.dataset if read is not None else None, values, issues)
+    except (Exception, RecursionError) as fault:
+        issues.append(Issue("ContentSequence", f"cannot be read ({type(fault).__name__})"))
+    return replace(made, content=found, issues=tuple(issues))
 
 
 @dataclass(slots=True)
@@ -179,19 +201,15 @@ class _Bounded:
         return self._stream.read(size)
 
 
-def _values(
-    dataset: Dataset, wanted: Iterable[tags.Attribute], issues: list[Issue], outer: Charset | None = None
+def values_of(
+    dataset: Dataset,
+    wanted: Iterable[tags.Attribute],
+    issues: list[Issue],
+    outer: Charset | None = None,
 ) -> dict[str, Any]:
     """What is there of the wanted attributes; what cannot be read becomes an issue."""
     elements: Mapping[Any, Any] = dataset._dict  # noqa: SLF001  the raw elements, unconverted
-    own = elements.get(tags.CHARSET)
-    used = outer or Charset()
-    if own is not None and isinstance(own, RawDataElement):
-        used = charset(own.value or b"")
-        if not used.known:
-            issues.append(
-                Issue("SpecificCharacterSet", "no character set of DICOM; text was read by its bytes")
-            )
+    used = _charset(dataset, issues) or outer or Charset()
     found: dict[str, Any] = {}
     for attribute in wanted:
         element = elements.get(attribute.tag)
@@ -207,6 +225,16 @@ def _values(
         if value is not None:
             found[attribute.keyword] = value
     return found
+
+
+def _charset(dataset: Dataset, issues: list[Issue]) -> Charset | None:
+    own = dataset._dict.get(BaseTag(tags.CHARSET))  # noqa: SLF001  unconverted
+    if not isinstance(own, RawDataElement):
+        return None
+    used = charset(own.value or b"")
+    if not used.known:
+        issues.append(Issue("SpecificCharacterSet", "no character set of DICOM; text was read by its bytes"))
+    return used
 
 
 def _value(
@@ -228,6 +256,9 @@ def _value(
         )
     if not raw:
         return None
+    if attribute.vr in _NUMBERS:
+        size = _NUMBERS[attribute.vr]
+        return int.from_bytes(raw[:size], "little" if element.is_little_endian else "big")
     text, right = used.decoded(raw, attribute.vr)
     if not right and attribute.vr in {"PN", "LO", "SH", "ST", "LT", "UT", "UC"}:
         issues.append(
@@ -253,9 +284,9 @@ def _items(
             warnings.simplefilter("ignore")
             element = dataset[element.tag]
     items = element.value
-    if not isinstance(items, Sequence):
+    if not isinstance(items, Items):
         issues.append(Issue(attribute.keyword, "is no sequence, but should be one"))
         return None
     if len(items) > MOST_ITEMS:
         issues.append(Issue(attribute.keyword, f"has more than {MOST_ITEMS} items; the first were taken"))
-    return clean([_values(item, attribute.inner, issues, used) for item in items[:MOST_ITEMS]])
+    return clean([values_of(item, attribute.inner, issues, used) for item in items[:MOST_ITEMS]])

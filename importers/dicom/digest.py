@@ -44,6 +44,10 @@ SERIES = (
 """Keywords of series, equipment and request"""
 
 
+CONTENT = "Content"
+"""Among the values of the series, what is kept of the content of the instance; no keyword of DICOM"""
+
+
 def study_values(header: Header) -> dict[str, Any]:
     """What an instance says of its study and patient."""
     return {name: header.values[name] for name in STUDY if name in header.values}
@@ -54,6 +58,8 @@ def series_values(header: Header) -> dict[str, Any]:
     found = {name: header.values[name] for name in SERIES if name in header.values}
     if "SeriesDate" in found:
         found.pop("AcquisitionDate", None)
+    if header.content is not None:
+        found[CONTENT] = header.content
     return found
 
 

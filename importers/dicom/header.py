@@ -53,6 +53,8 @@ class Header:
     issues: tuple[Issue, ...] = ()
     complete: bool = True
     """Nothing of the header is missing at its end, as far as that can be seen"""
+    content: Mapping[str, Any] | None = None
+    """What is kept of a report, a waveform or a document: see `content`"""
 
 
 _REQUIRED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")

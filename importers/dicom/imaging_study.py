@@ -13,6 +13,7 @@ from typing import Any
 
 from importers.dicom import actors, choice, codes, identifiers, orders
 from importers.dicom.patient import patient
+from importers.dicom.results import results
 from importers.dicom.rows import Group
 from importers.dicom.series import earliest, series
 from importers.dicom.sources import SourceConfig
@@ -71,11 +72,12 @@ def _fill(made: StudyConversion, resource: Json, groups: Sequence[Group]) -> Non
         for uid, members in groupby(groups, key=lambda group: group.series_uid)
     ]
     resource["modality"] = _modalities(listed)
-    resource["subject"] = made.reference(patient(made, values))
+    resource["subject"] = subject = made.reference(patient(made, values))
+    based_on = orders.based_on(made, groups, own)
     told = {
         "encounter": orders.encounter(made, values),
         "started": earliest(made, [group.study for group in groups], ("Study",)),
-        "basedOn": orders.based_on(made, groups, own),
+        "basedOn": based_on,
         "referrer": next(iter(_people(made, values, "ReferringPhysician")), None),
         "interpreter": _people(made, values, "PhysiciansReadingStudy"),
         "endpoint": [endpoint] if endpoint is not None else None,
@@ -88,6 +90,7 @@ def _fill(made: StudyConversion, resource: Json, groups: Sequence[Group]) -> Non
         "series": sorted(listed, key=lambda each: (each.get("number", -1), each["uid"])),
     }
     resource |= {name: value for name, value in told.items() if value not in (None, [])}
+    results(made, groups, made.reference(made.drafts[0]), subject, based_on)
 
 
 def _values(made: StudyConversion, groups: Sequence[Group]) -> dict[str, Any]:

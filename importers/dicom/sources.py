@@ -45,6 +45,8 @@ class SourceConfig:
     """Coding scheme designator → system, before those that are known"""
     endpoint: str = ""
     """Base of the WADO-RS service that has the pixels (`https://pacs.example.org/dicomweb`); empty: no Endpoint"""
+    results: bool = True
+    """Whether measurements and doses of reports, waveforms and documents become resources of their own"""
     index_only: bool = False
     """On: somebody else keeps the pixels, and the sender is told of plain success"""
     keep: Keep = "first"
@@ -209,6 +211,7 @@ _READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "issuers": _uris,
     "code_systems": _uris,
     "endpoint": _http,
+    "results": _flag,
     "index_only": _flag,
     "keep": _keep,
 }

@@ -104,8 +104,40 @@ def _attributes(wanted: Iterable[object]) -> tuple[Attribute, ...]:
     return tuple(sorted(found, key=lambda attribute: attribute.tag))
 
 
+_UNITS = ("MeasurementUnitsCodeSequence", _CODE)
+_ITEM: list[object] = [
+    *("ValueType", "UID", "DateTime", "TextValue", "ObservationUID"),
+    ("ConceptNameCodeSequence", _CODE),
+    ("ConceptCodeSequence", _CODE),
+    ("MeasuredValueSequence", ["NumericValue", _UNITS]),
+    ("NumericValueQualifierCodeSequence", _CODE),
+    ("ReferencedSOPSequence", ["ReferencedSOPInstanceUID"]),
+]
+_ANNOTATION: list[object] = [
+    "NumericValue",
+    ("ConceptNameCodeSequence", _CODE),
+    _UNITS,
+]
+_WAVEFORM: list[object] = [
+    *("NumberOfWaveformChannels", "NumberOfWaveformSamples", "SamplingFrequency", "WaveformBitsAllocated"),
+    *("WaveformSampleInterpretation", "WaveformOriginality", "MultiplexGroupLabel"),
+    (
+        "ChannelDefinitionSequence",
+        [
+            *("ChannelSensitivity", "ChannelSensitivityCorrectionFactor", "ChannelBaseline", "ChannelLabel"),
+            ("ChannelSourceSequence", _CODE),
+            ("ChannelSensitivityUnitsSequence", _CODE),
+        ],
+    ),
+]
+
 ATTRIBUTES = _attributes(_WANTED)
 """All that is read of a data set, by tag"""
+CONTENT_ITEM = _attributes(_ITEM)
+"""Of an item of the content of a report: no text but that of `content.TEXTS`"""
+ANNOTATION = _attributes(_ANNOTATION)
+WAVEFORM = _attributes(_WAVEFORM)
 CHARSET = 0x00080005
+CONTENT, ANNOTATIONS, WAVEFORMS, SAMPLES = 0x0040A730, 0x0040B020, 0x54000100, 0x54001010
 LAST = max(attribute.tag for attribute in ATTRIBUTES)
 BY_TAG: Mapping[int, Attribute] = MappingProxyType({each.tag: each for each in ATTRIBUTES})

@@ -19,6 +19,7 @@ _TIME = re.compile(r"(\d{2}):?(\d{2})(?::?(\d{2})(?:\.(\d{1,6}))?)?", re.ASCII)
 _HOUR = re.compile(r"\d{2}", re.ASCII)
 _OFFSET = re.compile(r"(?:\+(?:0\d|1[0-4])|-(?:0\d|1[0-2]))[0-5]\d", re.ASCII)
 _BIRTH = re.compile(r"\d{4}(?:\.?\d{2}(?:\.?\d{2})?)?", re.ASCII)
+_ZONED = re.compile(r"\d[+-]\d{4}$", re.ASCII)
 _ANY_ZONE = ZoneInfo("UTC")
 
 
@@ -75,3 +76,15 @@ def birth_date(told: str, issues: list[Issue]) -> str | None:
 def order(date_time_: str) -> tuple[object, str]:
     """What dateTimes are sorted by: when they begin, then how they are written."""
     return date_interval(date_time_).start, date_time_
+
+
+def moment(told: str, zone: ZoneInfo | None) -> str | None:
+    """The dateTime of a DT; its day where neither it nor the configuration names a zone."""
+    if zone is None and not _ZONED.search(told):
+        return times.date(told)
+    return times.date_time(told, zone or _ANY_ZONE)
+
+
+def is_backwards(start: str, end: str) -> bool:
+    """Whether an end comes before its start, so that they are no Period."""
+    return times.is_backwards(start, end)
