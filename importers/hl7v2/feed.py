@@ -262,13 +262,15 @@ class Feed:
 
     # Once more, on purpose
 
-    async def rehearse(self, raw: bytes, charset: str | None = None) -> Rehearsed:
-        """What a message would do now; writes nothing. Refused where it would be."""
+    async def rehearse(
+        self, raw: bytes, charset: str | None = None, written: tuple[str, ...] = ()
+    ) -> Rehearsed:
+        """What a message would do now that wrote these versions before; writes nothing. Refused where it would be."""
         read = self._work.read(raw, charset)
         if read.message is None:
             raise Refused("rejected", (read.fault,))
-        meaning = await self._work.process.interpret(read.message, read.row, self._work.process.find)
-        return Rehearsed(read.row, meaning)
+        row = replace(read.row, written=written)
+        return Rehearsed(row, await self._work.process.interpret(read.message, row, self._work.process.find))
 
     async def replay(self, row: Row) -> Answered | None:
         """Processes a finished row again, by the mappings of now; None while somebody else works on it."""

@@ -33,7 +33,7 @@ class Interpreter:
         config = self._feeds.of(row.application, row.facility)
         conversion = await self._converted(message, config, row)
         try:
-            made = await reconciled(conversion, find, attempt)
+            made = await reconciled(conversion, find, attempt, row.written)
         except UnclearError as unclear:
             raise Refused("error", (*conversion.issues, unclear.issue)) from None
         issues = (*said, *made.issues)

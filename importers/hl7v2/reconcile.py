@@ -9,7 +9,7 @@ docs/hl7v2.md#updates, docs/adr/0020-hl7v2-reconciliation.md
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Collection, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -57,9 +57,14 @@ def entry_reference(entry: Json) -> str:
     return entry["fullUrl"] if "?" in url else url
 
 
-async def reconciled(conversion: Drafted, find: Find, attempt: int = 0) -> Reconciled:
-    """`reconcile`, with a server's `find`; `attempt` counts how often the transaction ended in 409 or 412 before."""
-    steps = reconcile(conversion, attempt)
+async def reconciled(
+    conversion: Drafted, find: Find, attempt: int = 0, own: Collection[str] = ()
+) -> Reconciled:
+    """`reconcile`, with a server's `find`; `attempt` counts how often the transaction ended in 409 or 412 before.
+
+    `own` are the versions, `Patient/1/_history/2`, that this message wrote before: to itself it is never late.
+    """
+    steps = reconcile(conversion, attempt, own)
     answers: list[list[Json]] | None = None
     while True:
         try:
@@ -70,7 +75,9 @@ async def reconciled(conversion: Drafted, find: Find, attempt: int = 0) -> Recon
         answers = await find(queries)
 
 
-def reconcile(conversion: Drafted, attempt: int = 0) -> Generator[list[Query], list[list[Json]], Reconciled]:
+def reconcile(
+    conversion: Drafted, attempt: int = 0, own: Collection[str] = ()
+) -> Generator[list[Query], list[list[Json]], Reconciled]:
     """Yields lists of queries, is sent a list of resources for each, returns what to write.
 
     Raises UnclearError where what is stored does not say who the message is about.
@@ -78,7 +85,7 @@ def reconcile(conversion: Drafted, attempt: int = 0) -> Generator[list[Query], l
     matches = Matches(attempt)
     yield from matched(conversion.drafts, matches)
     merges = yield from merging.losers(conversion.drafts, matches)
-    writing = _Writing(matches)
+    writing = _Writing(matches, frozenset(own))
     absent = {
         draft.url for draft in conversion.drafts if draft.role == "known" and _is_absent(draft, matches)
     }
@@ -148,8 +155,9 @@ def _merge_visit(writing: _Writing, draft: Draft) -> Generator[list[Query], list
 class _Writing:
     """The entries of the transaction, one for each resource."""
 
-    def __init__(self, matches: Matches) -> None:
+    def __init__(self, matches: Matches, own: frozenset[str]) -> None:
         self.matches = matches
+        self.own = own
         self.references: Mapping[str, str] = matches.references
         self.entries: dict[str, Json] = {}
 
@@ -159,7 +167,8 @@ class _Writing:
         if stored is None:
             self._create(draft, told)
             return
-        older = draft.role == "reference" or is_older(draft.moment, moment(stored))
+        is_late = is_older(draft.moment, moment(stored)) and _version_of(stored) not in self.own
+        older = draft.role == "reference" or is_late
         before = self.current(stored)
         merged = updated(before, told, newer=not older, clear=draft.clear)
         if draft.adjust is not None:
@@ -230,6 +239,10 @@ class _Writing:
         entry = self.entries.get(reference_of(stored))
         current: Json = stored if entry is None else entry["resource"]
         return current
+
+
+def _version_of(stored: Json) -> str:
+    return f"{reference_of(stored)}/_history/{stored.get('meta', {}).get('versionId', '')}"
 
 
 _OF_THE_SERVER = {"versionId", "lastUpdated"}

@@ -48,7 +48,8 @@ class Outlook:
 async def outlook(feed: Feed, row: Row) -> Outlook:
     """What a replay of this row would do now; writes nothing."""
     try:
-        rehearsed = await feed.rehearse(await feed.store.raw(row.id), row.charset or None)
+        raw = await feed.store.raw(row.id)
+        rehearsed = await feed.rehearse(raw, row.charset or None, row.written)
     except Refused as refused:
         return Outlook(row, issues=refused.issues, refused=True)
     meaning = rehearsed.meaning

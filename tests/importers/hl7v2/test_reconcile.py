@@ -254,6 +254,21 @@ def test_an_older_message_is_told(conversion: Conversion) -> None:
     assert [issue.severity for issue in result.issues] == ["information"]
 
 
+async def test_to_itself_a_message_is_never_late(conversion: Conversion) -> None:
+    conversion.add(numbered("Patient", gender="male"), match=(ONE,))
+    stored = current(numbered("Patient", gender="female"), "p")
+    stored["meta"]["extension"] = [{"url": "urn:fhir-server:hl7v2:moment", "valueDateTime": "2024-03-02"}]
+
+    async def find(queries: Any) -> list[list[Json]]:
+        return [[stored] for _ in queries]
+
+    other = await reconciled(conversion, find, 0, ("Patient/p/_history/0",))
+    assert requests(other) == []
+    own = await reconciled(conversion, find, 0, ("Patient/p/_history/1",))
+    assert own.bundle["entry"][0]["resource"]["gender"] == "male"
+    assert own.issues == []
+
+
 async def test_a_find_answers_in_place_of_a_hand(conversion: Conversion) -> None:
     conversion.add(numbered("Patient"), match=(ONE,))
 
