@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from capability.openapi import openapi
 from capability.table import SYSTEM_INTERACTIONS, TABLE, TYPE_INTERACTIONS
+from fhir_server import dicom_port
 from fhir_server.audit.event import Source
 from fhir_server.audit.writer import AuditWriter
 from fhir_server.context import Context
@@ -111,7 +113,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     document = openapi(base_url=settings.base_url, title=app.title, version=app.version)
     app.openapi = lambda: document  # type: ignore[method-assign]  # how FastAPI is given another document
-    health = health_routes(store.ping, lambda: door.works)
+    health = health_routes(store.ping, lambda: door.works, partial(dicom_port.answers, settings))
     app.router.routes += [*health, metrics_route(metrics), docs_route(document)]
     return app
 

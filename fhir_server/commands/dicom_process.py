@@ -68,7 +68,10 @@ class _Process:
         command = [sys.executable, "-m", "fhir_server.commands.dicom_listener"]
         with self._lock:
             if not self._ending.is_set():
-                self._child = subprocess.Popen(command, stdin=subprocess.PIPE, env=self._environment)  # noqa: S603
+                # In a session of its own: Ctrl-C is for the server, which ends its listener in its turn.
+                self._child = subprocess.Popen(  # noqa: S603
+                    command, stdin=subprocess.PIPE, env=self._environment, start_new_session=True
+                )
 
     def _watch(self) -> None:
         wait = LEAST

@@ -27,10 +27,11 @@ from uvicorn.supervisors import Multiprocess
 import fhir_server.dicom
 import fhir_server.feed
 import fhir_server.mllp
-from fhir_server import log
+from fhir_server import dicom_port, log
 from fhir_server.app import create_app
 from fhir_server.commands.collector import look_seldom
-from fhir_server.rest.metrics import MULTIPROCESS_DIR
+from fhir_server.commands.dicom_process import dicom_listener
+from fhir_server.rest.metrics import BESIDE_DIR, MULTIPROCESS_DIR
 from fhir_server.rest.protocol import FHIRProtocol
 from fhir_server.settings import PREFIX, Settings, refuse_open_bind
 from fhir_server.store.mongod import EmbeddedMongod
@@ -50,15 +51,24 @@ def serve(  # noqa: PLR0917  they are options, given by name
         str | None, typer.Option(help="A replica set or sharded cluster instead of the embedded MongoDB.")
     ] = None,
     mllp: Annotated[int | None, typer.Option(help="TCP port for HL7 v2 messages over MLLP.")] = None,
+    dicom: Annotated[int | None, typer.Option(help="TCP port for DICOM associations (C-STORE).")] = None,
 ) -> None:
     """Run the server until Ctrl-C or SIGTERM. Every setting is also an environment variable FHIR_SERVER_*."""
     settings = read_settings(
-        host=host, port=port, workers=workers, data_dir=data_dir, mongodb_uri=mongodb_uri, mllp_port=mllp
+        host=host,
+        port=port,
+        workers=workers,
+        data_dir=data_dir,
+        mongodb_uri=mongodb_uri,
+        mllp_port=mllp,
+        dicom_port=dicom,
     )
     refused = (
         refuse_open_bind(settings)
         or fhir_server.mllp.refusal(settings)
         or fhir_server.mllp.fault(settings)
+        or dicom_port.refusal(settings)
+        or dicom_port.fault(settings)
         or fhir_server.feed.fault(settings)
         or fhir_server.dicom.fault(settings)
     )
@@ -120,18 +130,25 @@ def _run_embedded(settings: Settings, listener: socket.socket) -> None:
 
 def _run(settings: Settings, listener: socket.socket, database: str) -> None:
     threading.Thread(target=_announce, args=(settings, database), name="announce", daemon=True).start()
+    with tempfile.TemporaryDirectory(prefix="fhir-server-metrics-") as folder:
+        if settings.workers > 1:
+            os.environ[MULTIPROCESS_DIR] = folder
+        os.environ[BESIDE_DIR] = folder
+        with dicom_listener(settings, folder):
+            _serve(settings, listener)
+
+
+def _serve(settings: Settings, listener: socket.socket) -> None:
     if settings.workers == 1:
         look_seldom()
         config = _config(settings, partial(create_app, settings))
         uvicorn.Server(config).run(sockets=[listener])
         return
-    with tempfile.TemporaryDirectory(prefix="fhir-server-metrics-") as folder:
-        os.environ.update(settings.environment())
-        os.environ[MULTIPROCESS_DIR] = folder
-        parent = Multiprocess(_config(settings, "fhir_server.commands.worker:application"), [listener])
-        # Its own meaning of SIGHUP is a restart; here a closed terminal ends the server, as with one worker.
-        signal.signal(signal.SIGHUP, lambda _number, _frame: parent.should_exit.set())
-        parent.run()
+    os.environ.update(settings.environment())
+    parent = Multiprocess(_config(settings, "fhir_server.commands.worker:application"), [listener])
+    # Its own meaning of SIGHUP is a restart; here a closed terminal ends the server, as with one worker.
+    signal.signal(signal.SIGHUP, lambda _number, _frame: parent.should_exit.set())
+    parent.run()
     if any(process.exitcode == STARTUP_FAILURE for process in parent.processes):
         fail("The workers could not start; the log says why.")
 

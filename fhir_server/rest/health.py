@@ -17,11 +17,13 @@ PING_SECONDS = 1.5
 _HEADERS = {"Cache-Control": "no-store"}
 
 
-def health_routes(ping: Ping, mllp: Callable[[], bool] = lambda: True) -> list[Route]:
+def health_routes(
+    ping: Ping, mllp: Callable[[], bool] = lambda: True, dicom: Callable[[], bool] = lambda: True
+) -> list[Route]:
     """`/health/live` (200 while the process answers) and `/health/ready` (503 while `ping` fails or hangs).
 
     `ping` asks the database for a sign of life and raises whatever it likes; `mllp` tells whether HL7 v2 messages
-    are taken, where they should be.
+    are taken, where they should be; `dicom` the same of DICOM associations, and may block for a moment.
     """
 
     async def live(_request: Request) -> Response:
@@ -34,6 +36,8 @@ def health_routes(ping: Ping, mllp: Callable[[], bool] = lambda: True) -> list[R
             return _fail("MongoDB cannot be reached")
         if not mllp():
             return _fail("The MLLP listener does not run")
+        if not await asyncio.to_thread(dicom):
+            return _fail("The DICOM listener does not run")
         return JSONResponse({"status": "pass"}, headers=_HEADERS)
 
     return [Route("/health/live", live), Route("/health/ready", ready)]

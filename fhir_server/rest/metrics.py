@@ -19,6 +19,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 MULTIPROCESS_DIR = "PROMETHEUS_MULTIPROC_DIR"
+BESIDE_DIR = "FHIR_SERVER_METRICS_BESIDE"
+"""Folder of the numbers of processes beside a single worker, such as the DICOM listener"""
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
 _OTHER = "other"
@@ -72,12 +74,14 @@ class Metrics:
 
     def exposition(self) -> bytes:
         """The numbers in Prometheus' text format."""
-        if MULTIPROCESS_DIR not in os.environ:
-            return generate_latest(self.registry)
-        _forget_the_dead(Path(os.environ[MULTIPROCESS_DIR]))
+        own = b"" if MULTIPROCESS_DIR in os.environ else generate_latest(self.registry)
+        folder = os.environ.get(MULTIPROCESS_DIR) or os.environ.get(BESIDE_DIR)
+        if folder is None:
+            return own
+        _forget_the_dead(Path(folder))
         everyone = CollectorRegistry()
-        MultiProcessCollector(everyone)  # type: ignore[no-untyped-call]
-        return generate_latest(everyone)
+        MultiProcessCollector(everyone, folder)  # type: ignore[no-untyped-call]
+        return own + generate_latest(everyone)
 
 
 def _forget_the_dead(folder: Path) -> None:

@@ -11,6 +11,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pynetdicom.dimse import DIMSEServiceProvider
@@ -48,12 +49,12 @@ class BoundedSocket(AssociationSocket):
         """The bytes asked for; fewer where the peer has gone, OSError where it is too slow or asks for too much."""
         assert self.socket is not None
         limits = self._limits
-        most = limits.pdu_bytes if self._assoc.is_established else limits.other_pdu_bytes
-        if nr_bytes > max(most, limits.other_pdu_bytes):
+        if nr_bytes > max(limits.pdu_bytes, limits.other_pdu_bytes):
             self.socket.sendall(_INVALID_PDU)
             raise OSError("A PDU is larger than was negotiated")
         received = bytearray()
-        until = time.monotonic() + limits.whole_by(nr_bytes)
+        established = self._assoc.is_established
+        until = time.monotonic() + (limits.whole_by(nr_bytes) if established else limits.handshake_seconds)
         while len(received) < nr_bytes:
             left = until - time.monotonic()
             if left <= 0:
@@ -66,6 +67,13 @@ class BoundedSocket(AssociationSocket):
                 break
             received += piece
         return received
+
+    def _shutdown_socket(self) -> None:
+        """Also where the peer has gone, when pynetdicom would leave it open."""
+        if self.socket is not None:
+            with suppress(OSError):
+                self.socket.shutdown(socket.SHUT_RDWR)
+            self.socket.close()
 
 
 class SpoolingDimse(DIMSEServiceProvider):
