@@ -35,6 +35,7 @@ _SUMMARIES = {
     "$explain": "What a search asks of the database, and what that costs",
     "$process-hl7v2": "Take HL7 v2 messages: stored, mapped to FHIR, acknowledged",
     "$process-dicom": "Take instances of DICOM: kept, and folded into their ImagingStudy",
+    "$instances": "Instances of an ImagingStudy in portions",
     "$feed": "HL7 v2 messages and what became of them, newest first",
     "$feed-message": "One HL7 v2 message: as it came in, taken apart, and what became of it",
     "$feed-replay": "What messages would change now; with commit=true they do",
@@ -62,6 +63,7 @@ _STATUSES = {
     "$explain": _READ,
     "$process-hl7v2": (200, 204, 400, 406, 413, 415, 422, 503),
     "$process-dicom": (200, 400, 406, 409, 413, 415, 503),
+    "$instances": (*_READ, 410),
     "$feed": _READ,
     "$feed-message": _READ,
     "$feed-replay": (200, 400, 404, 406, 413, 415, 503),
@@ -106,6 +108,7 @@ _PARAMETERS: dict[str, tuple[str, ...]] = {
     "$explain": ("search", "_format", "_pretty"),
     "$process-hl7v2": ("dryRun", "_format", "_pretty"),
     "$process-dicom": ("dryRun", "_format", "_pretty"),
+    "$instances": ("_count", "_cursor", "_format", "_pretty"),
     "$feed": (*_FEED_FILTERS, "_count", "_cursor", "_format", "_pretty"),
     "$feed-message": ("feed-id", "_format", "_pretty"),
     "$feed-replay": ("feed-id", *_FEED_FILTERS, "feed-commit", "_format", "_pretty"),
@@ -175,7 +178,7 @@ def _operation(route: Route, path: str) -> Json:
 
 def _asked(route: Route) -> str:
     """The interaction, or the operation with its `$`."""
-    return route.path.lstrip("/") if route.interaction == "operation" else route.interaction
+    return f"${route.path.rpartition('$')[2]}" if route.interaction == "operation" else route.interaction
 
 
 def _name(route: Route, path: str) -> str:
@@ -191,7 +194,7 @@ def _tag(path: str) -> str:
         return "Binary"
     if "{compartment}" in path:
         return "compartments"
-    return "types" if "{type}" in path else "system"
+    return "types" if "{type}" in path or "{id}" in path else "system"
 
 
 def _path_parameters(path: str, *, changed: bool = False) -> list[Json]:

@@ -52,8 +52,11 @@ CLAIMED_OF_THE_SYSTEM = ("transaction", "batch", "history-system", "search-syste
 
 SYSTEM_INTERACTIONS = frozenset({*CLAIMED_OF_THE_SYSTEM, "capabilities", "operation"})
 
-_NARROWED = {"AuditEvent": TYPE_INTERACTIONS - CHANGES}
-"""Types that take fewer: what is written down about accesses stays as it is."""
+_OTHERWISE = {
+    "AuditEvent": TYPE_INTERACTIONS - CHANGES,
+    "ImagingStudy": TYPE_INTERACTIONS | {"operation"},
+}
+"""Types that take fewer, for what is written down about accesses stays as it is; and those with operations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,7 @@ ROUTES = (
     Route("delete", "DELETE", "/{type}/{id}"),
     Route("history-instance", "GET", "/{type}/{id}/_history"),
     Route("vread", "GET", "/{type}/{id}/_history/{vid}"),
+    Route("operation", "GET", "/ImagingStudy/{id}/$instances"),
     Route("search-type", "GET", "/{compartment}/{id}/{type}"),
     Route("search-type", "POST", "/{compartment}/{id}/{type}/_search"),
     Route("search-system", "GET", "/{compartment}/{id}/*"),
@@ -137,7 +141,7 @@ class Capability:
     @cached_property
     def _interactions(self) -> Mapping[str | None, frozenset[str]]:
         by_type: dict[str | None, frozenset[str]] = {None: SYSTEM_INTERACTIONS}
-        by_type.update((name, _NARROWED.get(name, TYPE_INTERACTIONS)) for name in self.types)
+        by_type.update((name, _OTHERWISE.get(name, TYPE_INTERACTIONS)) for name in self.types)
         return by_type
 
     @cached_property
@@ -249,6 +253,7 @@ OPERATIONS = (
     Operation("explain", "/OperationDefinition/explain", None, system=True),
     Operation("process-hl7v2", "/OperationDefinition/process-hl7v2", None, system=True),
     Operation("process-dicom", "/OperationDefinition/process-dicom", None, system=True),
+    Operation("instances", "/OperationDefinition/instances", "ImagingStudy", instance=True),
     Operation("feed", "/OperationDefinition/feed", None, system=True, admin=True),
     Operation("feed-message", "/OperationDefinition/feed-message", None, system=True, admin=True),
     Operation("feed-replay", "/OperationDefinition/feed-replay", None, system=True, admin=True),

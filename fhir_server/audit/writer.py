@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SEARCHES = {"search-type", "search-system"}
 METHODS = {"search-type": "GET", "create": "POST", "update": "PUT", "patch": "PATCH", "delete": "DELETE"}
 
-ASKING = {"explain", "feed", "feed-message", "reindex-status"}
+ASKING = {"explain", "feed", "feed-message", "reindex-status", "instances"}
 """Operations that change nothing"""
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from fhir_server.context import Context, FhirRequest, Result
-from fhir_server.interactions import built_in, indexed, pages, totals
+from fhir_server.interactions import built_in, imaging, indexed, pages, totals
 from fhir_server.interactions.asking import bounded, planned
 from fhir_server.search import clauses, include, joins, value_sets
 from fhir_server.search.ask import Access, everything
@@ -29,7 +29,7 @@ async def search_type(ctx: Context, request: FhirRequest, unit: Unit, access: Ac
     assert request.resource_type is not None
     search = clauses.parse(
         request.resource_type,
-        request.query,
+        await imaging.by_instance(ctx, request),
         table=ctx.site.table,
         lenient=request.prefer.lenient,
         default_count=ctx.settings.default_count,

@@ -198,15 +198,15 @@ class MongoDicom:
                 attrs[each["_id"]["rd"]],
                 each["n"],
                 each["first"],
-                frozenset(each["classes"]),
+                frozenset({each["_id"]["cls"]}),
             )
             for each in groups
         ]
 
     async def _groups(self, uid: str) -> list[Document]:
         """Ordered: what is made of them does not depend on how MongoDB found them."""
-        same = {"series": "$series", "rd": "$rd", "sd": "$sd"}
-        facts = {"n": {"$sum": 1}, "first": {"$min": "$_id"}, "classes": {"$addToSet": "$cls"}}
+        same = {"series": "$series", "rd": "$rd", "sd": "$sd", "cls": "$cls"}
+        facts = {"n": {"$sum": 1}, "first": {"$min": "$_id"}}
         pipeline: list[Document] = [
             {"$match": {"study": uid, "state": "active"}},
             {"$group": {"_id": same, **facts}},
@@ -239,11 +239,19 @@ class MongoDicom:
         return await self._store.count(DICOM_INSTANCES, {"study": study_uid, "state": "active"})
 
     async def listed(
-        self, study_uid: str, series_uid: str | None = None, most: int = 0
+        self, study_uid: str, *, most: int = 0, after: Instance | None = None
     ) -> AsyncIterator[Instance]:
         wanted: Document = {"study": study_uid, "state": "active"}
-        if series_uid is not None:
-            wanted["series"] = series_uid
+        if after is not None:
+            same = {"series": after.series_uid, "num": after.number}
+            later = {"series": after.series_uid, "num": {"$gt": after.number}}
+            if after.number is None:  # which come first
+                later["num"] = {"$ne": None}
+            wanted["$or"] = [
+                {"series": {"$gt": after.series_uid}},
+                later,
+                {**same, "_id": {"$gt": after.sop_uid}},
+            ]
         order = [(name, ASCENDING) for name in ("series", "num", "_id")]
         with faults():
             async for each in self._collection(DICOM_INSTANCES).find(wanted, sort=order, limit=most):

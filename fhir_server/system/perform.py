@@ -25,6 +25,7 @@ from fhir_server.interactions.vread import vread
 from fhir_server.operations.explain import explain_search
 from fhir_server.operations.feed import feed, feed_message
 from fhir_server.operations.feed_replay import feed_replay
+from fhir_server.operations.instances import instances
 from fhir_server.operations.process_dicom import process_dicom
 from fhir_server.operations.process_hl7v2 import process_hl7v2
 from fhir_server.operations.reindex import reindex, reindex_status
@@ -68,6 +69,7 @@ OPERATIONS: dict[str, Interaction] = {
     "reindex-status": reindex_status,
     "process-hl7v2": process_hl7v2,
     "process-dicom": process_dicom,
+    "instances": instances,
     "feed": feed,
     "feed-message": feed_message,
     "feed-replay": feed_replay,

@@ -38,6 +38,8 @@ def _routes() -> dict[tuple[str, str], str]:
 
 def template(segments: list[str]) -> str:
     """`["Patient", "1", "_history"]` → `/{type}/{id}/_history`, the table's spelling of a path."""
+    if len(segments) == 3 and segments[2].startswith("$"):  # which types have it is in its route
+        return f"/{segments[0]}/{{id}}/{segments[2]}"
     if len(segments) > 2 and segments[2] == "*":
         names = ("{compartment}", "{id}", "*", "")
     elif len(segments) > 2 and not _is_literal(segments[2]):
@@ -53,7 +55,7 @@ def template(segments: list[str]) -> str:
 
 def subject(segments: list[str], path: str) -> str | None:
     """The resource type that a path is about; None for the system, and for all types of a compartment."""
-    if path.startswith("/{type}"):
+    if path.startswith("/{type}") or "/{id}/$" in path:
         return segments[0]
     return segments[2] if path.startswith("/{compartment}/{id}/{type}") else None
 
@@ -75,7 +77,7 @@ def route(method: str, segments: list[str]) -> Target:
         if not allowed:
             raise unknown_path("/" + "/".join(segments))
         raise method_not_allowed(method, "/".join(segments) or "the base", allowed)
-    logical_id = segments[1] if path.startswith(("/{type}/{id}", "/{compartment}/{id}")) else None
+    logical_id = segments[1] if "/{id}" in path else None
     if logical_id is not None and not ID.fullmatch(logical_id):
         text = f"'{logical_id[:70]}' is not an id: 1 to 64 letters, digits, '-' and '.' were expected"
         raise bad_request(text)

@@ -90,19 +90,19 @@ class Dicom:
 
 def grouped(headers: Iterable[Header], source: SourceConfig) -> list[Group]:
     """Instances of a study in groups, as the store has them; each UID counts once."""
-    members: dict[tuple[str, str, str], list[Described]] = {}
+    members: dict[tuple[str, ...], list[Described]] = {}
     for each in {header.sop_uid: header for header in headers}.values():
         made = describe(each, source)
-        key = made.row.series_uid, made.row.study_attrs, made.row.series_attrs
+        key = made.row.series_uid, made.row.study_attrs, made.row.series_attrs, made.row.sop_class
         members.setdefault(key, []).append(made)
     return [
         Group(
-            series_uid,
+            some[0].row.series_uid,
             some[0].study,
             some[0].series,
             len(some),
             min(each.row.sop_uid for each in some),
-            frozenset(each.row.sop_class for each in some),
+            frozenset({some[0].row.sop_class}),
         )
-        for (series_uid, _, _), some in sorted(members.items(), key=lambda each: each[0])
+        for _, some in sorted(members.items(), key=lambda each: each[0])
     ]

@@ -18,6 +18,7 @@ from typing import Protocol
 
 import structlog
 
+from importers.dicom.instance import element
 from importers.dicom.links import linked
 from importers.dicom.origin import SOURCE_SYSTEM, UID_SYSTEM
 from importers.dicom.patient import UNIDENTIFIED
@@ -201,6 +202,7 @@ class Fold:
         [nobody] = await self._work.find([("Patient", f"identifier={UNIDENTIFIED}|{study.uid}")])
         for draft in told.drafts:
             if draft.resource["resourceType"] == "ImagingStudy":
+                _represent(draft.resource, groups)
                 draft.adjust = adjusting({f"Patient/{each['id']}" for each in nobody})
                 draft.moves = True  # whoever it belongs to: a study has one ImagingStudy
         await linked(told.drafts, self._work.find)
@@ -215,6 +217,21 @@ class Fold:
         told: Json = {"resourceType": "ImagingStudy", "status": "entered-in-error"}
         told |= {"numberOfSeries": 0, "numberOfInstances": 0}
         return [Draft(told, f"urn:uuid:{stored[0]['id']}", (match,))]
+
+
+def _represent(study: Json, groups: Sequence[Group]) -> None:
+    """Of each series one instance of each class is in the stored version, so that searches by class find it."""
+    firsts: dict[tuple[str, str], str] = {}
+    for group in groups:
+        for sop_class in group.sop_classes:
+            key = group.series_uid, sop_class
+            firsts[key] = min(firsts.get(key, group.first), group.first)
+    for series in study.get("series", ()):
+        series["instance"] = [
+            element(first, sop_class, None, None)
+            for (uid, sop_class), first in sorted(firsts.items())
+            if uid == series["uid"]
+        ]
 
 
 def adjusting(nobody: AbstractSet[str]) -> Adjust:

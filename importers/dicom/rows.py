@@ -41,7 +41,7 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The active instances of a series that say the same of study and series."""
+    """The active instances of a series that say the same of study and series, and are of the same class."""
 
     series_uid: str
     study: Values
@@ -180,8 +180,10 @@ class DicomStore(Protocol):
         """Active instances."""
         ...
 
-    def listed(self, study_uid: str, series_uid: str | None = None, most: int = 0) -> AsyncIterator[Instance]:
-        """Active instances, by series, number and UID; `most` of them, 0: all."""
+    def listed(
+        self, study_uid: str, *, most: int = 0, after: Instance | None = None
+    ) -> AsyncIterator[Instance]:
+        """Active instances, by series, number and UID, those that follow one; `most` of them, 0: all."""
         ...
 
     # Deleting

@@ -74,5 +74,5 @@ def test_what_is_sorted_by_and_how_long_a_cursor_holds_is_told() -> None:
 
 def test_what_is_said_not_to_be_there_yet_is_not() -> None:
     assert {each.name for each in TABLE.operations} == {
-        "explain", "reindex", "reindex-status", "process-hl7v2", "process-dicom", "feed", "feed-message", "feed-replay",
+        "explain", "reindex", "reindex-status", "process-hl7v2", "process-dicom", "instances", "feed", "feed-message", "feed-replay",
     }  # fmt: skip

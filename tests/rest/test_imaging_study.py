@@ -16,7 +16,8 @@ from fhir_server.store.documents import now
 from importers.dicom.describe import describe
 from importers.dicom.sources import SourceConfig
 from tests.rest.conftest import running
-from tests.rest.dicom import another_server, header, headers, study_uid, taken
+from tests.rest.dicom import CT, another_server, header, headers, study_uid, taken
+from tests.rest.expecting import refused
 
 Json = dict[str, Any]
 QUICK = {"dicom_first_seconds": 0.1, "dicom_quiet_seconds": 0.5}
@@ -336,3 +337,81 @@ async def test_a_mark_that_a_process_left_behind_is_found(
     [outcome] = await taken(ctx, [two])
     assert outcome.status == "same"
     assert (await the(server, 19))["numberOfInstances"] == 2
+
+
+async def test_studies_are_found_by_what_is_in_them(server: httpx.AsyncClient, ctx: Context) -> None:
+    await taken(
+        ctx,
+        [*headers(range(5), study=21, AccessionNumber="ACC21"), header(9, study=21, series=2, Modality="MR")],
+    )
+    study = await the(server, 21)
+    one = header(3, study=21)
+    system = "urn:fhir-server:dicom:default:accession"
+    for wanted in (
+        {"instance": one.sop_uid},
+        {"instance": f"urn:oid:{one.sop_uid},1.2.3"},
+        {"series": one.series_uid},
+        {
+            "dicom-class": f"urn:ietf:rfc:3986|urn:oid:{CT}",
+            "_lastUpdated": f"ge{study['meta']['lastUpdated']}",
+        },
+        {"modality": "MR", "started": "2026-11-20", "subject": study["subject"]["reference"]},
+        {"identifier": f"{system}|ACC21"},
+        {"basedon:identifier": f"{system}|ACC21"},
+    ):
+        answer = await server.get("ImagingStudy", params=wanted)
+        assert answer.status_code == 200, answer.text
+        ids = [entry["resource"]["id"] for entry in answer.json().get("entry", ())]
+        assert study["id"] in ids, wanted
+    assert "entry" not in (await server.get("ImagingStudy", params={"instance": "1.2.3"})).json()
+
+
+async def test_history_lists_no_instances(server: httpx.AsyncClient, ctx: Context) -> None:
+    await taken(ctx, headers(range(3), study=22))
+    study = await the(server, 22)
+    [entry] = (await server.get(f"ImagingStudy/{study['id']}/_history")).json()["entry"]
+    assert listed(entry["resource"]) == set()
+    assert entry["resource"]["meta"]["tag"][0]["code"] == "SUBSETTED"
+
+
+async def test_an_order_that_is_known_is_what_a_study_is_based_on(
+    server: httpx.AsyncClient, ctx: Context
+) -> None:
+    """Of the same patient; that of another one with the same number is not."""
+    system = "urn:fhir-server:dicom:default"
+    await taken(ctx, [header(1, study=23, patient="P23")])
+    patient = (await the(server, 23))["subject"]
+    order = {
+        "resourceType": "ServiceRequest",
+        "status": "active",
+        "intent": "order",
+        "identifier": [{"system": f"{system}:accession", "value": "ACC24"}],
+    }
+    await server.post("ServiceRequest", json={**order, "subject": {"reference": "Patient/another"}})
+    made = (await server.post("ServiceRequest", json={**order, "subject": patient})).json()
+    await taken(ctx, [header(1, study=24, patient="P23", AccessionNumber="ACC24")])
+    study = await the(server, 24)
+    assert study["subject"] == patient
+    assert [each["reference"] for each in study["basedOn"]] == [f"ServiceRequest/{made['id']}"]
+
+
+async def test_instances_are_listed_in_portions(server: httpx.AsyncClient, ctx: Context) -> None:
+    await taken(ctx, [*headers(range(25), study=25), *headers(range(7), study=25, series=2)])
+    nameless = header(99, study=25)
+    del nameless.values["InstanceNumber"]  # type: ignore[attr-defined]
+    await taken(ctx, [nameless])
+    study = await the(server, 25)
+    url: str | None = f"ImagingStudy/{study['id']}/$instances?_count=10"
+    seen: list[str] = []
+    while url is not None:
+        answer = await server.get(url)
+        assert answer.status_code == 200, answer.text
+        seen += sorted(listed(answer.json()))
+        url = answer.links.get("next", {}).get("url")
+    assert len(seen) == len(set(seen)) == 33
+    assert set(seen) == listed(study)
+    refused(await server.get(f"ImagingStudy/{study['id']}/$instances?_count=x"), 400)
+    refused(await server.get(f"ImagingStudy/{study['id']}/$instances?_cursor=x"), 400)
+    refused(await server.get(f"ImagingStudy/{study['id']}/$instances?nonsense=1"), 400)
+    refused(await server.get("ImagingStudy/none/$instances"), 404)
+    refused(await server.get("Patient/none/$instances"), 404)
