@@ -22,6 +22,7 @@ from importers.dicom.instance import element
 from importers.dicom.links import linked
 from importers.dicom.origin import SOURCE_SYSTEM, UID_SYSTEM
 from importers.dicom.patient import UNIDENTIFIED
+from importers.dicom.results import retracted
 from importers.dicom.rows import DicomStore, Folded, Group, Study
 from importers.dicom.sources import SourceConfig, Sources
 from importers.hl7v2.conversion import Adjust, Draft
@@ -206,6 +207,8 @@ class Fold:
                 draft.adjust = adjusting({f"Patient/{each['id']}" for each in nobody})
                 draft.moves = True  # whoever it belongs to: a study has one ImagingStudy
         await linked(told.drafts, self._work.find)
+        if study.reference is not None:
+            told.drafts += await retracted(told.drafts, study.reference, self._work.find)
         return told
 
     async def _withdrawn(self, study: Study) -> list[Draft]:

@@ -86,8 +86,10 @@ def observation(study: StudyConversion, about: About, identifier: Json, code: Js
 
 
 def add(study: StudyConversion, resource: Json) -> Draft:
-    """The draft of an Observation or document, found by its identifiers."""
-    return study.add(resource, tuple(identifiers.token(each) for each in resource["identifier"]))
+    """The draft of an Observation or document, found by its identifiers, whoever it belonged to until now."""
+    draft = study.add(resource, tuple(identifiers.token(each) for each in resource["identifier"]))
+    draft.moves = True
+    return draft
 
 
 def status(content: Mapping[str, Any]) -> str:
