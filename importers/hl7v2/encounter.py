@@ -117,12 +117,13 @@ def _happened(conversion: Conversion) -> str | None:
 
 
 def _is_visit(pv1: Segment, event: str) -> bool:
-    """Whether there is a visit at all: class N says that there is none, and persons are sent with a PV1 of no visit."""
-    if pv1.text(19) or pv1.text(50):
+    """Whether there is a visit at all.
+
+    Class N alone says that there is none, and persons are sent with a PV1 that says nothing but a class.
+    """
+    if any(pv1.values(field) for field in range(3, len(pv1.fields))):
         return True
-    return (
-        event not in _ABOUT_PERSONS and pv1.text(2) != "N" and any(field.strip() for field in pv1.fields[2:])
-    )
+    return event not in _ABOUT_PERSONS and pv1.text(2) not in ("", "N")
 
 
 def visit_numbers(conversion: Conversion, pv1: Segment) -> list[Json]:
