@@ -87,6 +87,8 @@ async def matches(
 
     http://hl7.org/fhir/R4/http.html#ccreate
     """
+    if unit.is_supposed_without_match(resource_type, criteria):
+        return []
     search = criteria_search(ctx, resource_type, criteria)
     await indexed.check(ctx, unit, search)
     ctx = ctx.at(await planned(unit, value_sets.known([search], ctx.site, everything)))

@@ -23,7 +23,7 @@ from fhir_server.store.indexes import HISTORY, Collections
 from fhir_server.store.locks import KeyedLocks
 from fhir_server.store.reach import Reach
 from fhir_server.store.session import DURABLE, Transactions
-from fhir_server.store.unit import AUDIT, Unit, Write
+from fhir_server.store.unit import AUDIT, Unit, Write, check_no_match
 
 LOCKS = "_locks"
 SERVER = "_server"
@@ -165,7 +165,8 @@ class Store:
         Whoever asks for the unit calls `commit`; without it nothing is written.
         """
         if not transaction:
-            yield Unit(self)
+            async with self._keyed.hold(locks):
+                yield Unit(self, locks=locks)
             return
         with self._reach.asking():
             for resource_type in types:
@@ -245,6 +246,7 @@ class Store:
         self._reach.check()
         await self._ensure(writes)
         async with self._transactions.begin() as session:
+            await check_no_match(units, session)
             await self.apply(writes, events, session)
 
     async def _ensure(self, writes: Sequence[Write]) -> None:

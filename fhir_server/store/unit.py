@@ -6,6 +6,7 @@ of concurrent requests share one transaction where they can (docs/adr/0005-group
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from fhir_server.store.documents import Document
+from fhir_server.store.faults import WriteConflict
 from fhir_server.store.finds import Find
 from resources.outcome import FHIRError
 
@@ -24,6 +26,8 @@ AUDIT = "AuditEvent"
 _UNKNOWN: Document = {}
 
 Expectation = Callable[[], Awaitable[None]]
+Criteria = tuple[tuple[str, str], ...]
+"""Those of a conditional interaction"""
 
 
 @dataclass(slots=True, frozen=True)
@@ -38,7 +42,9 @@ class Write:
 class Unit:
     """Reads and staged writes of one interaction, or of one transaction Bundle when it has a `session`."""
 
-    def __init__(self, store: Store, session: AsyncClientSession | None = None) -> None:
+    def __init__(
+        self, store: Store, session: AsyncClientSession | None = None, *, locks: Sequence[str] = ()
+    ) -> None:
         self.store = store
         self.session = session
         self.writes: list[Write] = []
@@ -46,7 +52,8 @@ class Unit:
         self._known: dict[tuple[str, str], Document | None] = {}
         self._staged: dict[tuple[str, str], Document] = {}
         self._expectations: list[tuple[str | None, Expectation]] = []
-        self._locks: set[str] = set()
+        self.locks: set[str] = set(locks)
+        self.without_match: dict[tuple[str, Criteria], Document] = {}
         self.where: str | None = None
         """The Bundle entry that is being performed, to which later complaints belong"""
 
@@ -72,6 +79,13 @@ class Unit:
 
     def is_supposed_absent(self, resource_type: str, logical_id: str) -> bool:
         return self._known.get((resource_type, logical_id), _UNKNOWN) is None
+
+    def suppose_no_match(self, resource_type: str, criteria: Criteria, filter_: Document) -> None:
+        """Spares the look for what matches; of a unit that holds the locks of the criteria and commits with others."""
+        self.without_match[resource_type, criteria] = filter_
+
+    def is_supposed_without_match(self, resource_type: str, criteria: Criteria) -> bool:
+        return (resource_type, criteria) in self.without_match
 
     async def find(self, resource_type: str, filter_: Document, **options: Any) -> list[Document]:
         return await self.store.find(resource_type, filter_, session=self.session, **options)
@@ -108,9 +122,9 @@ class Unit:
     async def lock(self, locks: Iterable[str]) -> None:
         """From now on no other unit that locks one of these commits before this one ends."""
         assert self.session is not None
-        new = set(locks) - self._locks
+        new = set(locks) - self.locks
         if new:
-            self._locks |= new
+            self.locks |= new
             await self.store.touch(new, self.session)
 
     def expect(self, expectation: Expectation) -> None:
@@ -149,3 +163,21 @@ class Unit:
             await self.store.commit_grouped(self)
         elif self.events:
             await self.store.append(self.events)
+
+
+async def check_no_match(units: Sequence[Unit], session: AsyncClientSession) -> None:
+    """At the beginning of the transaction of units that commit together: takes the locks of all, and looks for all at
+    once whether nothing matches where they suppose so; a `WriteConflict` where something does.
+    """
+    locks = {lock for unit in units for lock in unit.locks}
+    if not locks:
+        return
+    store = units[0].store
+    await store.touch(locks, session)
+    supposed: dict[str, list[Document]] = defaultdict(list)
+    for unit in units:
+        for (resource_type, _), filter_ in unit.without_match.items():
+            supposed[resource_type].append(filter_)
+    for resource_type, filters in supposed.items():
+        if await store.find(resource_type, {"$or": filters}, limit=1, projection={"_id": 1}, session=session):
+            raise WriteConflict(f"{resource_type}: there is a match after all")

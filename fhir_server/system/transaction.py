@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from fhir_server.context import Context, FhirRequest, Result
 from fhir_server.interactions import preconditions
-from fhir_server.interactions.etags import ANY
 from fhir_server.interactions.write import existing
 from fhir_server.store.faults import Away, WriteConflict
 from fhir_server.store.indexes import DONE
@@ -24,6 +23,7 @@ from fhir_server.system.bundle_references import Names, Rewriting
 from fhir_server.system.conditional_references import resolved_references
 from fhir_server.system.done import done_before
 from fhir_server.system.perform import INTERACTIONS, WRITES, retried
+from fhir_server.system.supposing import needs_no_isolation, suppose_absent, suppose_no_match
 from fhir_server.system.transaction_entries import Entry, breath, locks, prepared, types, written_twice
 from resources.outcome import FHIRError
 
@@ -70,12 +70,14 @@ async def transaction(ctx: Context, request: FhirRequest) -> Result:
             return await attempt(supposing=False)
 
     async def attempt(*, supposing: bool) -> Result:
-        alone = not (supposing and _needs_no_isolation(ctx, request, asked))
+        alone = not (supposing and needs_no_isolation(ctx, request, asked))
         async with ctx.store.unit(
             transaction=alone, locks=locks(ctx, asked), types=[*types(asked), DONE]
         ) as unit:
             if supposing:
-                _suppose(request, asked, unit)
+                suppose_absent(request, asked, unit)
+                if not alone:
+                    suppose_no_match(ctx, asked, unit)
             before = await done_before(unit, request)
             if before is not None:
                 ctx.audit.success(unit, request, before)
@@ -126,33 +128,6 @@ def _claim_deleted(attempt: Attempt, entry: Entry) -> None:
         attempt.claim(entry, f"{result.resource_type}/{result.id}")
     for version in result.also:
         attempt.claim(entry, version.partition("/_history/")[0])
-
-
-def _needs_no_isolation(ctx: Context, request: FhirRequest, asked: Sequence[Entry]) -> bool:
-    """Whether all it writes is named by id, so that it can commit in one MongoDB transaction with others like it: who
-    wrote in between is met as a conflict, and then it is performed by itself (docs/adr/0005-group-commit.md).
-    """
-    return (
-        request.plain
-        and not ctx.settings.referential_integrity
-        and all(
-            entry.request.interaction in {"create", "update"}
-            and preconditions.criteria_of(entry.request) is None
-            for entry in asked
-        )
-    )
-
-
-def _suppose(request: FhirRequest, asked: Sequence[Entry], unit: Unit) -> None:
-    """What is to be done once, and what is said to be new, nearly always is: it is looked at where a commit fails."""
-    assert request.key is not None
-    unit.suppose_absent(DONE, [request.key])
-    for entry in asked:
-        made = entry.request
-        if made.interaction != "update" or made.id is None or made.resource_type is None:
-            continue
-        if made.if_none_match == frozenset({ANY}) or (request.plain and made.if_match is None):
-            unit.suppose_absent(made.resource_type, [made.id])
 
 
 async def _prefetch(asked: Sequence[Entry], unit: Unit) -> None:

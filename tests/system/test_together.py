@@ -139,3 +139,60 @@ async def test_what_has_to_be_looked_for_is_found_in_a_transaction_of_its_own(ct
         await submit(bundle(put("Observation", "b", missing), put("Patient", "p2")), SENDER, "k3")
     assert refused.value.status in {400, 404, 412, 422}
     assert await stored(ctx, "Patient") == {"p1": 1}
+
+
+def first(number: int, *identifiers: str) -> Entry:
+    """A patient who is to be the first with any of the identifiers, and an organization beside him."""
+    known = [{"system": "urn:x", "value": value} for value in identifiers]
+    criteria = ",".join(f"urn:x|{value}" for value in identifiers)
+    patient = {
+        "fullUrl": f"urn:uuid:00000000-0000-4000-8000-{number:012}",
+        "resource": {"resourceType": "Patient", "identifier": known},
+        "request": {"method": "PUT", "url": f"Patient?identifier={criteria}", "ifNoneMatch": "*"},
+    }
+    account = {"status": "active", "subject": [{"reference": patient["fullUrl"]}]}
+    return bundle(patient, put("Account", f"a{number}", account, ifNoneMatch="*"))
+
+
+async def accounts(ctx: Context) -> dict[str, str]:
+    found = await ctx.store.find("Account", {})
+    return {each["_id"]: each["r"]["subject"][0]["reference"] for each in found}
+
+
+async def test_the_first_that_match_share_few_commits_too(ctx: Context) -> None:
+    submit = submitter(ctx, plain=True)
+    await submit(first(100, "100"), SENDER, "collections are made")
+    before = await _commits(ctx)
+    await asyncio.gather(*(submit(first(n, str(n)), SENDER, f"k{n}") for n in range(40)))
+    assert await _commits(ctx) - before <= 10
+    patients = {f"Patient/{each}" for each in await stored(ctx, "Patient")}
+    assert len(patients) == 41
+    assert set((await accounts(ctx)).values()) == patients
+
+
+async def test_one_that_is_not_the_first_is_refused_alone(ctx: Context) -> None:
+    submit = submitter(ctx, plain=True)
+    await submit(bundle(put("Patient", "p", {"identifier": [{"system": "urn:x", "value": "7"}]})), SENDER)
+    answers = await asyncio.gather(
+        *(submit(first(n, str(n)), SENDER, f"k{n}") for n in range(20)), return_exceptions=True
+    )
+    refused = answers.pop(7)
+    assert isinstance(refused, FHIRError)
+    assert refused.status == 412
+    assert all(isinstance(answer, dict) for answer in answers)
+    assert len(await stored(ctx, "Patient")) == 20
+    assert (await accounts(ctx)).keys() == {f"a{n}" for n in range(20) if n != 7}
+
+
+async def test_of_those_that_would_be_the_first_one_is_on_all_servers(
+    ctx: Context, mongod_uri: str, database_name: str
+) -> None:
+    settings = Settings(mongodb_uri=SecretStr(mongod_uri), mongodb_database=database_name)
+    other = await open_context(settings, open_store(settings))
+    here, there = submitter(ctx, plain=True), submitter(other, plain=True)
+    asked = [(here, there)[n % 2](first(n, "shared", f"own{n % 3}"), SENDER, f"k{n}") for n in range(20)]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    await other.store.close()
+    assert [each.status for each in answers if isinstance(each, FHIRError)] == [412] * 19
+    [patient] = await stored(ctx, "Patient")
+    assert list((await accounts(ctx)).values()) == [f"Patient/{patient}"]
