@@ -11,7 +11,7 @@ from typing import Any
 from importers.dicom import tags
 from importers.dicom.charset import without_controls
 from importers.dicom.header import CANNOT_UNDERSTAND, Header, Issue, NotDicom, Refused, header
-from importers.dicom.values import MOST_ITEMS, bounded, chosen, clean, integer, name, parsed
+from importers.dicom.values import MOST_ITEMS, bounded, chosen, clean, integer, name, person
 
 _GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 _TRANSFER_SYNTAX = ("00083002", "00020010")
@@ -98,5 +98,5 @@ def _one(told: Any, attribute: tags.Attribute, issues: list[Issue]) -> Any:
     if attribute.vr == "IS":
         return integer(text, attribute, issues)
     if attribute.vr == "PN":
-        return parsed(text, attribute, issues)
+        return person(text, attribute, issues)
     return bounded(text, attribute, issues)

@@ -44,7 +44,7 @@ def _one(text: str, attribute: Attribute, issues: list[Issue]) -> Any:
     if attribute.vr == "IS":
         return integer(text, attribute, issues)
     if attribute.vr == "PN":
-        return name(dict(zip(_GROUPS, text.split("=", 2), strict=False)), attribute, issues)
+        return person(text, attribute, issues)
     return bounded(text, attribute, issues)
 
 
@@ -63,6 +63,11 @@ def bounded(text: str, attribute: Attribute, issues: list[Issue]) -> str:
         return text
     issues.append(Issue(attribute.keyword, f"is longer than {longest} characters and was cut"))
     return text[:longest].rstrip()
+
+
+def person(text: str, attribute: Attribute, issues: list[Issue]) -> dict[str, str]:
+    """One name with `=` between its groups."""
+    return name(dict(zip(_GROUPS, text.split("=", 2), strict=False)), attribute, issues)
 
 
 def name(groups: dict[str, str], attribute: Attribute, issues: list[Issue]) -> dict[str, str]:

@@ -56,6 +56,7 @@ def test_a_file_and_its_json_are_one_instance() -> None:
             [],
         ),
         ("00100010", {"vr": "PN", "Value": ["A^B"]}, "PatientName", {"alphabetic": "A^B"}, []),
+        ("00081070", {"vr": "PN", "Value": ["A^B"]}, "OperatorsName", [{"alphabetic": "A^B"}], []),
         ("00100010", {"vr": "PN", "Value": [{"Alphabetic": 5}]}, "PatientName", None, []),
         ("00100020", {"Value": ["4711"]}, "PatientID", "4711", []),
         ("00100020", {"vr": "LO", "Value": "4711"}, "PatientID", "4711", ["PatientID"]),
