@@ -8,7 +8,7 @@ http://hl7.org/fhir/R4/auditevent.html
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urljoin
 
 from fhir_server.audit.codes import Outcome, outcome_of
 from fhir_server.audit.event import Access, Source, audit_event, description, search_values
@@ -23,7 +23,15 @@ if TYPE_CHECKING:
     from resources.outcome import FHIRError
 
 SEARCHES = {"search-type", "search-system"}
-METHODS = {"search-type": "GET", "create": "POST", "update": "PUT", "patch": "PATCH", "delete": "DELETE"}
+METHODS = {
+    "search-type": "GET",
+    "create": "POST",
+    "update": "PUT",
+    "patch": "PATCH",
+    "delete": "DELETE",
+    "dicom-store": "POST",
+    "dicom-delete": "DELETE",
+}
 
 ASKING = {"explain", "feed", "feed-message", "reindex-status", "instances"}
 """Operations that change nothing"""
@@ -77,6 +85,10 @@ class AuditWriter:
 
 def asked(request: FhirRequest, base_url: str) -> str | None:
     """Method and URL of a request that carries criteria; None for one that names its resource by id."""
+    if request.path.startswith("/"):
+        # DICOMweb is beside FHIR, not below its base.
+        query = f"?{urlencode(request.query)}" if request.query else ""
+        return f"{METHODS.get(request.interaction, 'GET')} {urljoin(base_url, request.path)}{query}"
     if not request.interaction:
         return f"{base_url}/{request.path}"
     if request.operation is not None:

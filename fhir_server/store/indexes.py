@@ -56,8 +56,10 @@ OTHERS: Mapping[str, Sequence[IndexModel]] = {
     DICOM_INSTANCES: (
         IndexModel([(each, ASCENDING) for each in ("study", "state", "series", "num", "_id")], name="study"),
         IndexModel([("cls", ASCENDING), ("study", ASCENDING)], name="cls+study"),
+        IndexModel([("sd", ASCENDING), ("study", ASCENDING)], name="sd+study"),
+        IndexModel([("rd", ASCENDING), ("study", ASCENDING)], name="rd+study"),
     ),
-    DICOM_ATTRS: (),
+    DICOM_ATTRS: (IndexModel([("values.$**", ASCENDING)], name="values"),),
     DICOM_STUDIES: (
         IndexModel([("next", ASCENDING)], name="next", partialFilterExpression={"next": {"$exists": True}}),
         IndexModel([("ref", ASCENDING)], name="ref", partialFilterExpression={"ref": {"$exists": True}}),

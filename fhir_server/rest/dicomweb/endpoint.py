@@ -5,13 +5,19 @@ https://dicom.nema.org/medical/dicom/current/output/chtml/part18/PS3.18.html
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING
 
 import structlog
 
+from fhir_server.interactions.pairs import pairs
 from fhir_server.rest.dicomweb import paths
 from fhir_server.rest.dicomweb.incoming import Incoming
+from fhir_server.rest.dicomweb.metadata import metadata
+from fhir_server.rest.dicomweb.negotiated import Streamed
+from fhir_server.rest.dicomweb.remove import remove
+from fhir_server.rest.dicomweb.search import search
 from fhir_server.rest.endpoint import GUARDS, REQUEST_ID
 from fhir_server.rest.exchange import Disconnected, head, respond
 from fhir_server.rest.negotiation import Format
@@ -57,6 +63,7 @@ class DicomwebEndpoint:
         http = head(scope, paths.BASE)
         given = http.headers.get("x-request-id", "")
         request = unknown(http, given if REQUEST_ID.fullmatch(given) else new_id())
+        request.path = f"{paths.BASE}/{request.path}"
         try:
             response = await self._answer(request, Incoming(http, scope, receive))
         except Disconnected:
@@ -71,16 +78,30 @@ class DicomwebEndpoint:
             status=response.status,
             milliseconds=round(seconds * 1000, 1),
         )
-        await respond(send, response, with_body=http.method != "HEAD")
+        if isinstance(response, Streamed):
+            await _stream(send, response, with_body=http.method != "HEAD")
+        else:
+            await respond(send, response, with_body=http.method != "HEAD")
 
-    async def _answer(self, request: FhirRequest, incoming: Incoming) -> HttpResponse:
+    async def _answer(self, request: FhirRequest, incoming: Incoming) -> HttpResponse | Streamed:
         http = incoming.http
         try:
             target = paths.target(http.method, http.segments)
             request.interaction = INTERACTIONS[target.service]
-            return await self._stored(request, incoming, target)
+            request.query = pairs(incoming.scope["query_string"].decode("latin-1"))
+            if target.service == "store":
+                return await self._stored(request, incoming, target)
+            async with asyncio.timeout(self._ctx.settings.request_timeout_seconds):
+                if target.service == "search":
+                    return await search(self._ctx, request, incoming, target)
+                if target.service == "metadata":
+                    return await metadata(self._ctx, request, incoming, target)
+                return await remove(self._ctx, request, target)
         except FHIRError as fault:
             return refused(await self._recorded(request, fault), Format())
+        except TimeoutError:
+            text = "This took too long and was stopped. Ask for less"
+            return refused(await self._recorded(request, unavailable(text)), Format())
         except Disconnected:
             raise
         except Exception:
@@ -105,3 +126,14 @@ class DicomwebEndpoint:
         except FHIRError as unrecorded:
             return unrecorded
         return fault
+
+
+async def _stream(send: Send, response: Streamed, *, with_body: bool) -> None:
+    """A fault in the middle breaks the connection off: what came is not taken for the whole."""
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()]
+    headers.append((b"content-type", response.media_type.encode("latin-1")))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    if with_body:
+        async for piece in response.pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
