@@ -54,10 +54,15 @@ def study_values(header: Header) -> dict[str, Any]:
 
 
 def series_values(header: Header) -> dict[str, Any]:
-    """What an instance says of its series; AcquisitionDate only where there is no SeriesDate."""
+    """What an instance says of its series; the day of acquisition only where there is no SeriesDate.
+
+    Of the time of acquisition, which each instance has its own, nothing: instances would have nothing in common.
+    """
     found = {name: header.values[name] for name in SERIES if name in header.values}
     if "SeriesDate" in found:
         found.pop("AcquisitionDate", None)
+    elif "AcquisitionDate" not in found and "AcquisitionDateTime" in header.values:
+        found["AcquisitionDate"] = str(header.values["AcquisitionDateTime"])[:8]
     if header.content is not None:
         found[CONTENT] = header.content
     return found

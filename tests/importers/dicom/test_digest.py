@@ -22,3 +22,5 @@ def test_what_is_of_the_study_and_what_of_the_series() -> None:
     assert "InstanceNumber" not in study | series
     dated = header(SeriesDate="20240101", AcquisitionDate="20240102")
     assert "AcquisitionDate" not in digest.series_values(dated)
+    moment = header(AcquisitionDateTime="20240103101500.123")
+    assert digest.series_values(moment)["AcquisitionDate"] == "20240103"
