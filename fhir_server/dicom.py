@@ -7,12 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import structlog
+
 from fhir_server.context import Agent, FhirRequest, Result
 from fhir_server.find import finder
 from fhir_server.store.dicom import MongoDicom
 from fhir_server.store.documents import new_id, now
 from fhir_server.submit import submitter
-from importers.dicom.arrivals import Arrivals
+from importers.dicom.arrivals import DURABLE, Arrivals
 from importers.dicom.describe import describe
 from importers.dicom.dicom import Dicom, Transfer
 from importers.dicom.fold import Fold, Work
@@ -21,10 +23,13 @@ from importers.dicom.origin import SOURCE_SYSTEM, origin
 from importers.dicom.rows import Pace
 from importers.dicom.sources import Sources, SourcesError, load
 from importers.hl7v2.matching import replaced_by
+from resources.outcome import FHIRError, conflict
 
 if TYPE_CHECKING:
     from fhir_server.context import Context
     from fhir_server.settings import Settings
+
+log = structlog.get_logger()
 
 
 def sources_of(settings: Settings) -> Sources:
@@ -63,8 +68,13 @@ def open_dicom(ctx: Context, sources: Sources) -> Dicom:
     async def tell(transfers: Sequence[Transfer]) -> None:
         async with ctx.store.unit() as unit:
             for each in transfers:
-                ctx.audit.success(unit, _asked(each), _came(each))
+                if _taken(each):
+                    ctx.audit.success(unit, _asked(each), _came(each))
             await unit.commit()
+        for each in transfers:
+            if apart := _apart(each):
+                log.warning("dicom_instances_not_taken", study=each.study_uid, source=each.source, **apart)
+                await ctx.audit.failure(_asked(each), _refusal(each, apart))
 
     settings = ctx.settings
     pace = Pace(
@@ -98,7 +108,21 @@ def _asked(transfer: Transfer) -> FhirRequest:
     )
 
 
+def _taken(transfer: Transfer) -> int:
+    return sum(count for status, count in transfer.counts.items() if status in DURABLE)
+
+
+def _apart(transfer: Transfer) -> dict[str, int]:
+    """What was quarantined or refused: somebody has to look at it."""
+    return {status: count for status, count in transfer.counts.items() if status not in DURABLE}
+
+
+def _refusal(transfer: Transfer, apart: dict[str, int]) -> FHIRError:
+    told = ", ".join(f"{count} {status}" for status, count in sorted(apart.items()))
+    return conflict(f"Instances of study urn:oid:{transfer.study_uid}: {told}")
+
+
 def _came(transfer: Transfer) -> Result:
     patients = (transfer.patient,) if transfer.patient else ()
-    studies = ((transfer.study_uid, transfer.counts.total()),)
+    studies = ((transfer.study_uid, _taken(transfer)),)
     return Result(200, changed=False, patients=patients, studies=studies)

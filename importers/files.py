@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -148,7 +147,7 @@ def _archive(path: Path) -> Iterator[Found]:
     try:
         with zipfile.ZipFile(path) as archive:
             yield from _members(path, archive)
-    except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError) as fault:
+    except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError, IndexError) as fault:
         yield Refused(printable(path), reason(fault))
 
 
@@ -179,7 +178,7 @@ def _member_begins_as_dicom(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -
     try:
         with archive.open(member) as file:
             return file.read(_PREAMBLE + len(_MAGIC))[_PREAMBLE:] == _MAGIC
-    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, zlib.error):
+    except Exception:
         return False  # why it cannot be read is of no interest: by its name it is none of ours
 
 

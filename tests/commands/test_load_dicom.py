@@ -71,7 +71,9 @@ def test_a_correction_and_another_patient_are_told(loader: Loader, tmp_path: Pat
     [study] = loader.of("ImagingStudy")
     assert (study["description"], study["numberOfInstances"]) == ("first", 1)
     events = [each for each in loader.of("AuditEvent") if each["type"]["code"] == "110107"]
-    assert [each["entity"][0]["detail"][0]["valueString"] for each in events] == ["3"]
+    [taken, apart] = sorted(events, key=lambda each: str(each["outcome"]))
+    assert taken["entity"][0]["detail"][0]["valueString"] == "2"
+    assert "urn:oid:1.2.4: 1 quarantined" in apart["outcomeDesc"]
 
 
 def test_a_dry_run_needs_no_database(loader: Loader, tmp_path: Path) -> None:

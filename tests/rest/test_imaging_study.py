@@ -14,6 +14,7 @@ import pytest_asyncio
 from fhir_server.context import Context
 from fhir_server.store.documents import now
 from importers.dicom.describe import describe
+from importers.dicom.dicom import Peer
 from importers.dicom.sources import SourceConfig
 from tests.rest.conftest import running
 from tests.rest.dicom import CT, another_server, header, headers, study_uid, taken
@@ -208,6 +209,12 @@ async def test_a_study_does_not_change_its_patient(server: httpx.AsyncClient, ct
     assert patient["identifier"][0]["value"] == "A"
     aside = await ctx.store.find("_dicom_quarantine", {"study": study_uid(9)})
     assert len(aside) == 3
+    assert ctx.dicom is not None
+    await ctx.dicom.told(Peer("C-STORE", "10.0.0.1", ae="CT1"), outcomes)
+    events = await ctx.store.find("AuditEvent", {"r.outcome": "4"})
+    [event] = [each["r"] for each in events if study_uid(9) in each["r"].get("outcomeDesc", "")]
+    assert "3 quarantined" in event["outcomeDesc"]
+    assert event["agent"][0]["who"]["display"] == "CT1"
     nobody = await server.get("Patient", params={"identifier": "urn:fhir-server:dicom:default:patient|B"})
     assert "entry" not in nobody.json()
 
