@@ -12,7 +12,13 @@ ACTIONS = {
     "transaction": "E", "batch": "E", "operation": "E",
 }  # fmt: skip
 
-DICOM_ACTIONS = {"dicom-store": "C", "dicom-retrieve": "R", "dicom-query": "E", "dicom-delete": "D"}
+DICOM_ACTIONS = {
+    "dicom-store": "C",
+    "dicom-import": "C",
+    "dicom-retrieve": "R",
+    "dicom-query": "E",
+    "dicom-delete": "D",
+}
 
 
 def role(kind: Kind) -> tuple[str, str]:
@@ -38,7 +44,7 @@ def test_what_dicom_does_has_the_codes_of_its_audit_messages(interaction: str, a
     assert kind.action == action
     assert kind.subtype == []
     assert kind.type["system"] == "http://dicom.nema.org/resources/ontology/DCM"
-    assert kind.type["code"] in {"110104", "110105", "110112"}
+    assert kind.type["code"] in {"110104", "110105", "110107", "110112"}
 
 
 def test_roles_say_which_way_the_data_flows() -> None:
