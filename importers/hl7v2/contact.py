@@ -134,9 +134,6 @@ def contact_point(conversion: Conversion, value: Value, use: str = "") -> Json |
         kind, number, mail = "email" if "@" in mail else kind, mail, ""
     if not number:
         return None
-    if mail:
-        told = "XTN.4 stands beside a number; senders repeat the field for it. It was not mapped"
-        conversion.issue(value.place, told, DATA_TYPE_ERROR)
     found: Json = {"system": kind or ("email" if "@" in number else "phone"), "value": number}
     found |= _use(conversion, said_use, use)
     if parts := _parts(texts):
@@ -146,6 +143,19 @@ def contact_point(conversion: Conversion, value: Value, use: str = "") -> Json |
     if texts[13] or texts[14]:
         found["period"] = period(conversion, value.component(13), value.component(14))
     return {name: content for name, content in found.items() if content is not None}
+
+
+def contact_points(conversion: Conversion, value: Value, use: str = "") -> list[Json]:
+    """The ContactPoint of an XTN, and that of the mail which some put beside a telephone number, in XTN.4."""
+    found = contact_point(conversion, value, use)
+    mail = value.text(4)
+    if found is None or not mail or found["value"] == mail:
+        return [found] if found is not None else []
+    if "@" in mail:
+        return [found, {"system": "email", "value": mail}]
+    told = "XTN.4 stands beside a number and is no mail address. It was not mapped"
+    conversion.issue(value.place, told, DATA_TYPE_ERROR)
+    return [found]
 
 
 def _use(conversion: Conversion, said: str, otherwise: str) -> Json:

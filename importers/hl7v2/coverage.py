@@ -15,7 +15,7 @@ from importers.hl7v2.datatypes import (
     birth_date,
     codeable_concept,
     coded,
-    contact_point,
+    contact_points,
     date,
     human_name,
 )
@@ -87,7 +87,7 @@ def _payor(conversion: Conversion, in1: Segment, resource: Json) -> Json:
     addresses = [found for value in in1.values(5) if (found := address(conversion, value))]
     if addresses:
         company["address"] = addresses
-    telecom = [found for value in in1.values(7) if (found := contact_point(conversion, value, "work"))]
+    telecom = [each for value in in1.values(7) for each in contact_points(conversion, value, "work")]
     if telecom:
         company["telecom"] = telecom
     if number is not None:

@@ -5,7 +5,14 @@ Who and what is a resource of its own, practitioners, organizations and places, 
 
 from __future__ import annotations
 
-from importers.hl7v2.contact import address, contact_point, human_name, human_names, practitioner_name
+from importers.hl7v2.contact import (
+    address,
+    contact_point,
+    contact_points,
+    human_name,
+    human_names,
+    practitioner_name,
+)
 from importers.hl7v2.elements import (
     EXTENSION,
     as_text,
@@ -32,6 +39,7 @@ __all__ = [
     "coded",
     "codings_at",
     "contact_point",
+    "contact_points",
     "date",
     "date_time",
     "decimal",

@@ -132,7 +132,9 @@ def _as_text(conversion: Conversion, value: Value, obx: Segment) -> Value_:
 def _not_of_its_type(conversion: Conversion, value: Value, obx: Segment, expected: str) -> Value_:
     told = f"OBX-2 says {obx.text(2)}, but the value is not {expected}; it was kept as text"
     conversion.issue(value.place, told, DATA_TYPE_ERROR)
-    return "valueString", value.formatted().strip()
+    text = value.formatted().strip()
+    unit = unit_of(conversion, obx).get("unit", "") if any(each.isdigit() for each in text) else ""
+    return "valueString", f"{text} {unit}".rstrip()
 
 
 _TEXT = frozenset({"ST", "TX", "FT", "GTS", "VR"})

@@ -19,7 +19,7 @@ from importers.hl7v2.datatypes import (
     birth_date,
     codeable_concept,
     coded,
-    contact_point,
+    contact_points,
     date_time,
     human_name,
     human_names,
@@ -196,8 +196,7 @@ def _add_contact_points(conversion: Conversion, pid: Segment, resource: Json) ->
     points: dict[object, Json] = {}
     for field, use in ((13, "home"), (14, "work"), (40, "")):
         for value in pid.values(field):
-            point = contact_point(conversion, value, use)
-            if point is not None:
+            for point in contact_points(conversion, value, use):
                 points.setdefault((point["system"], point["value"], point.get("use")), point)
     if points:
         resource["telecom"] = list(points.values())

@@ -15,7 +15,7 @@ from importers.hl7v2.datatypes import (
     birth_date,
     codeable_concept,
     coded,
-    contact_point,
+    contact_points,
     human_name,
     identifier,
     period,
@@ -85,7 +85,7 @@ def _person(conversion: Conversion, nk1: Segment) -> Json:
         person["relationship"] = relationships
     points = []
     for field, use in ((5, "home"), (6, "work"), (40, "")):
-        points += [each for value in nk1.values(field) if (each := contact_point(conversion, value, use))]
+        points += [each for value in nk1.values(field) for each in contact_points(conversion, value, use)]
     if points:
         person["telecom"] = points
     if addresses := [each for value in nk1.values(4) if (each := address(conversion, value))]:
@@ -134,7 +134,7 @@ def _guarantor(conversion: Conversion, gt1: Segment, names: list[Json], patient:
         person["identifier"] = numbers
     points = []
     for field, use in ((6, "home"), (7, "work")):
-        points += [each for value in gt1.values(field) if (each := contact_point(conversion, value, use))]
+        points += [each for value in gt1.values(field) for each in contact_points(conversion, value, use)]
     if points:
         person["telecom"] = points
     if addresses := [each for value in gt1.values(5) if (each := address(conversion, value))]:

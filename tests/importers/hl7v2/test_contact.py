@@ -168,10 +168,16 @@ def test_a_number_of_parts_keeps_its_zeros() -> None:
     }
 
 
-def test_mail_beside_a_number_is_told() -> None:
+def test_mail_beside_a_number_is_another_way_to_reach_somebody() -> None:
     made = conversion()
-    found = contact.contact_point(made, field("555^PRN^PH^a@b.example"))
-    assert found == {"system": "phone", "value": "555", "use": "home"}
+    phone = {"system": "phone", "value": "555", "use": "home"}
+    mail = {"system": "email", "value": "a@b.example"}
+    assert contact.contact_points(made, field("555^PRN^PH^a@b.example")) == [phone, mail]
+    assert contact.contact_points(made, field("^NET^^a@b.example")) == [mail]
+    assert contact.contact_points(made, field("555^PRN^PH")) == [phone]
+    assert contact.contact_points(made, field("^PRN^PH")) == []
+    assert made.issues == []
+    assert contact.contact_points(made, field("555^PRN^PH^777")) == [phone]
     assert [issue.place for issue in made.issues] == ["ZXX-1"]
 
 

@@ -87,6 +87,11 @@ def test_what_is_not_of_its_type_is_text_and_told(kind: str, value: str) -> None
     assert _value(kind, value) == ({"valueString": value}, 1)
 
 
+def test_a_number_that_is_none_keeps_its_unit() -> None:
+    assert _value("NM", "1,5", "mg") == ({"valueString": "1,5 mg"}, 1)
+    assert _value("NM", "haemolysed", "mg") == ({"valueString": "haemolysed"}, 1)
+
+
 def test_several_values_are_components() -> None:
     found, _ = _value("NM", "1~2", "mg")
     assert [part["valueQuantity"]["value"] for part in found["component"]] == [1, 2]
