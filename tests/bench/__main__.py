@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from tests.bench import bench_audit, bench_hl7v2, bench_rest, bench_search, bench_validation
+from tests.bench import bench_audit, bench_dicom, bench_hl7v2, bench_rest, bench_search, bench_validation
 from tests.bench.report import machine, show
 
 SECTIONS = {
@@ -13,6 +13,7 @@ SECTIONS = {
     "search": bench_search.figures,
     "audit": bench_audit.figures,
     "hl7v2": bench_hl7v2.figures,
+    "dicom": bench_dicom.figures,
 }
 
 
