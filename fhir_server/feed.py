@@ -16,15 +16,16 @@ from fhir_server.store.feed import MongoFeed
 from fhir_server.submit import agent_of, submitter
 from importers.hl7v2.ack import Answering
 from importers.hl7v2.config import Feeds
-from importers.hl7v2.feed import Feed, Work
+from importers.hl7v2.feed import Feed
 from importers.hl7v2.feeds import FeedsError, load
 from importers.hl7v2.issue import INTERNAL_ERROR, Issue
 from importers.hl7v2.meaning import Interpreter
 from importers.hl7v2.process import Process, sender_of
 from importers.hl7v2.reading import Reader
 from importers.hl7v2.rows import Answered, Peer, Row
+from importers.hl7v2.work import Work
 from importers.mllp.blocks import received
-from importers.mllp.receive import Broken, Connection, Receive
+from importers.mllp.receive import Answer, Broken, Connection, Receive
 
 if TYPE_CHECKING:
     from fhir_server.context import Context
@@ -69,11 +70,13 @@ def open_feed(ctx: Context, feeds: Feeds) -> Feed:
     async def tell(row: Row) -> None:
         await told(ctx, row)
 
+    interpreter = Interpreter(feeds, now)
     return Feed(
         Work(
+            acceptable=interpreter.accepts,
             store=MongoFeed(ctx.store, retention=timedelta(days=days) if days else None),
             read=Reader(feeds),
-            process=Process(Interpreter(feeds, now), finder(ctx), submitter(ctx, plain=True)),
+            process=Process(interpreter, finder(ctx), submitter(ctx, plain=True)),
             tell=tell,
             now=now,
             new_id=lambda: token_hex(16),
@@ -106,14 +109,17 @@ async def told(ctx: Context, row: Row) -> None:
 def receiver(feed: Feed) -> Receive:
     """What the MLLP listener hands messages to."""
 
-    async def receive(raw: bytes, connection: Connection, *, broken: Broken | None = None) -> list[bytes]:
+    async def receive(
+        raw: bytes, connection: Connection, answer: Answer, *, broken: Broken | None = None
+    ) -> list[bytes]:
         peer = Peer("mllp", connection.address, identity=connection.certificate)
         if broken is not None:
             return list((await feed.keep(raw, peer, _BROKEN[broken])).answers)
 
-        async def one(message: bytes) -> list[bytes]:
-            return list((await feed.receive(message, peer)).answers)
+        async def one(message: bytes, at_once: Answer | None) -> list[bytes]:
+            answered = await feed.receive(message, peer, at_once=at_once)
+            return list(answered.answers[len(answered.row.given) :])
 
-        return await received(raw, one)
+        return await received(raw, answer, one)
 
     return receive

@@ -23,7 +23,7 @@ FILTERS = {"status", "sender", "patient", "since", "until"}
 _STATUS = {"error": 422, "rejected": 400, "retrying": 503, "received": 503}
 _CODES = {
     "101": "required", "103": "code-invalid", "200": "not-supported", "201": "not-supported",
-    "203": "not-supported", "205": "duplicate", "207": "transient",
+    "202": "not-supported", "203": "not-supported", "205": "duplicate", "207": "transient",
 }  # fmt: skip
 
 

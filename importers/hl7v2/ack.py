@@ -84,33 +84,51 @@ def answers(
     *,
     stored: bool = True,
     answering: Answering | None = None,
+    given: Sequence[bytes] = (),
 ) -> list[bytes]:
     """The messages to send back, in this order; `stored` tells whether the message itself is kept safe.
 
-    None for what is an answer itself, and where MSH-15 and MSH-16 want none.
+    None for what is an answer itself, and where MSH-15 and MSH-16 want none. `given` is the CA that has left already:
+    it stays the first, and whatever came of the message then is told by AA, AE or AR.
     """
     if header.answers:
         return []
     chosen = answering or Answering()
-    accept, application = header.msh(15).strip().upper(), header.msh(16).strip().upper()
-    if chosen.mode == "original" or (chosen.mode == "sender" and not accept and not application):
+    wishes = _wishes(header, chosen)
+    if wishes is None:
         return [_message(header, code, issues, chosen, enhanced=False)]
-    if not accept and not application:
-        accept = application = "AL"
+    accept, application = wishes
     commit = {"AA": "CA", "AE": "CA" if stored else "CE", "AR": "CR"}[code]
     wanted = []
-    if _is_wanted(accept, good=commit == "CA"):
+    if not given and _is_wanted(accept, good=commit == "CA"):
         wanted.append(commit)
     # What was not even accepted is not processed either: that is told once.
     if _is_wanted(application, good=code == "AA") and not (wanted and commit != "CA"):
         wanted.append(code)
-    return [_message(header, each, () if each == "CA" else issues, chosen, enhanced=True) for each in wanted]
+    told = [_message(header, each, () if each == "CA" else issues, chosen, enhanced=True) for each in wanted]
+    return [*given, *told]
 
 
-def reject(raw: bytes, issue: Issue, *, answering: Answering | None = None) -> list[bytes]:
+def accepted(raw: bytes, *, answering: Answering | None = None) -> list[bytes]:
+    """The CA to a message that is kept safe and not processed yet; nothing where the sender wants none."""
+    header = read_header(raw)
+    if header is None or header.answers:
+        return []
+    chosen = answering or Answering()
+    wishes = _wishes(header, chosen)
+    if wishes is None or not _is_wanted(wishes[0], good=True):
+        return []
+    return [_message(header, "CA", (), chosen, enhanced=True)]
+
+
+def reject(
+    raw: bytes, issue: Issue, *, answering: Answering | None = None, given: Sequence[bytes] = ()
+) -> list[bytes]:
     """AR (or CR) to whatever these bytes are the beginning of; nothing where they have no header."""
     header = read_header(raw)
-    return [] if header is None else answers(header, "AR", [issue], stored=False, answering=answering)
+    if header is None:
+        return []
+    return answers(header, "AR", [issue], stored=False, answering=answering, given=given)
 
 
 def batch_answer(header: Header, replies: Sequence[bytes], *, answering: Answering | None = None) -> bytes:
@@ -126,6 +144,14 @@ def batch_answer(header: Header, replies: Sequence[bytes], *, answering: Answeri
         end += f"FTS{header.separator}1\r"
     body = b"".join(reply.removeprefix(header.mark) for reply in replies)
     return header.encode(start) + body + header.encode(end).removeprefix(header.mark)
+
+
+def _wishes(header: Header, answering: Answering) -> tuple[str, str] | None:
+    """When a commit and when an application acknowledgment is wanted (table 0155); None in original mode."""
+    accept, application = header.msh(15).strip().upper(), header.msh(16).strip().upper()
+    if answering.mode == "original" or (answering.mode == "sender" and not accept and not application):
+        return None
+    return (accept, application) if accept or application else ("AL", "AL")
 
 
 def _is_wanted(condition: str, *, good: bool) -> bool:

@@ -17,6 +17,7 @@ from importers.hl7v2.issue import (
     REQUIRED_FIELD_MISSING,
     UNSUPPORTED_EVENT,
     UNSUPPORTED_MESSAGE_TYPE,
+    UNSUPPORTED_PROCESSING_ID,
     UNSUPPORTED_VERSION,
     Issue,
 )
@@ -39,6 +40,9 @@ VERSIONS = (
     "2.8.2",
 )
 
+PROCESSING_IDS = ("P", "T", "D")
+"""Table 0103: production, training, debugging. Which of them a server takes is said by who may connect to it."""
+
 MESSAGES: Mapping[str, MessageMap] = {**adt.EVENTS, **adt_merge.EVENTS, **clinical_messages.EVENTS}
 """`ADT^A01`, or `ADT` for messages without event, → what maps it."""
 
@@ -49,12 +53,18 @@ def convert(message: Message, config: FeedConfig, key: str = "") -> Conversion:
     Pure: the same message, configuration and key give the same drafts.
     """
     conversion = Conversion(message, config, key, issues=list(message.issues))
-    _check_version(conversion)
-    mapping = _mapping(message, config)
+    mapping = checked(conversion)
     mapping(conversion)
     if config.strict:
         conversion.issues += strict.report(message)
     return conversion
+
+
+def checked(conversion: Conversion) -> MessageMap:
+    """What maps the message; ConversionError where its header alone says that it cannot be processed."""
+    _check_processing_id(conversion)
+    _check_version(conversion)
+    return _mapping(conversion.message, conversion.config)
 
 
 def _mapping(message: Message, config: FeedConfig) -> MessageMap:
@@ -78,6 +88,14 @@ def _mapping(message: Message, config: FeedConfig) -> MessageMap:
 
 def _nothing(conversion: Conversion) -> None:
     """What a mapping of one's own replaces where the type is not mapped here."""
+
+
+def _check_processing_id(conversion: Conversion) -> None:
+    """Refuses what is meant for no system that there is: MSH-11.1 is one of table 0103, or empty."""
+    told = conversion.message.header.text(11).upper()
+    if told and told not in PROCESSING_IDS:
+        text = f"MSH-11 must be one of {', '.join(PROCESSING_IDS)}"
+        raise ConversionError(Issue("MSH-11", text, UNSUPPORTED_PROCESSING_ID, "error"))
 
 
 def _check_version(conversion: Conversion) -> None:

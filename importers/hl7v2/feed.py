@@ -9,22 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 import structlog
 
 from importers.hl7v2 import ack
 from importers.hl7v2.er7 import Message
+from importers.hl7v2.in_work import InWork
 from importers.hl7v2.issue import Issue
-from importers.hl7v2.order import Order, Turn
-from importers.hl7v2.patience import PATIENCE, earlier_in_work, patiently
-from importers.hl7v2.process import Meaning, Process, Refused
+from importers.hl7v2.patience import earlier_in_work, patiently
+from importers.hl7v2.process import Meaning, Refused
 from importers.hl7v2.reading import MOST_UNREADABLE, Read, Reader
 from importers.hl7v2.replies import ack_code, refused, replies
 from importers.hl7v2.rows import OPEN, REUSED, UNREADABLE, Answered, FeedStore, Peer, Row
+from importers.hl7v2.work import AtOnce, Work
 from importers.submit import Find
 from resources.outcome import FHIRError
 
@@ -35,25 +34,7 @@ PAUSE = 1.0
 LARGE = 4 * 1024 * 1024
 """Bytes from which on a message is kept before its place in line is taken"""
 
-Told = Callable[[Row], Awaitable[None]]
-"""Leaves the AuditEvent of a message: an access like any other, whatever came of it"""
-
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What a feed works with."""
-
-    store: FeedStore
-    read: Reader
-    process: Process
-    tell: Told
-    now: Callable[[], datetime]
-    new_id: Callable[[], str]
-    answering: Callable[[str, str], ack.Answering]
-    """(MSH-3, MSH-4) → how that sender is answered"""
-    patience: float = PATIENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +50,7 @@ class Feed:
 
     def __init__(self, work: Work) -> None:
         self._work = work
-        self._order = Order()
-        self._working: dict[str, asyncio.Task[Answered]] = {}
-        self._turns: dict[str, Turn] = {}
+        self._in_work = InWork(work.store)
         self._number = 0
 
     @property
@@ -89,10 +68,13 @@ class Feed:
         """What is stored, for the server's own use."""
         return self._work.process.find
 
-    async def receive(self, raw: bytes, peer: Peer, *, charset: str | None = None) -> Answered:
+    async def receive(
+        self, raw: bytes, peer: Peer, *, charset: str | None = None, at_once: AtOnce | None = None
+    ) -> Answered:
         """Keeps the message, does what it says, and tells what to answer.
 
-        Goes on when the caller is cancelled; the same message, sent again meanwhile, waits for the same end.
+        Goes on when the caller is cancelled; the same message, sent again meanwhile, waits for the same end. To a
+        sender who wants to know that it is kept, `at_once` tells so before it is processed (`row.given`).
         """
         read = self._work.read(raw, charset)
         row = self._row(raw, peer, read)
@@ -104,9 +86,10 @@ class Feed:
                 await patiently(lambda: self._work.store.put(row.id, raw), until)
             except FHIRError as away:
                 return self._refused(replace(row, status="rejected"), raw, away)
-        working = self._working.get(row.id)
+        working = self._in_work.task(row.id)
         if working is None:
-            return await asyncio.shield(self._begin(row, self._first(row, raw, read.message)))
+            work = self._first(row, raw, read.message, at_once)
+            return await asyncio.shield(self._in_work.begin(row, work))
         first = await asyncio.shield(working)
         return await self._repeated(row, raw, first)
 
@@ -132,30 +115,9 @@ class Feed:
             status="received",
         )
 
-    def _begin(self, row: Row, work: Awaitable[Answered]) -> asyncio.Task[Answered]:
-        """Takes the row's place in line at once, and works on it in a task of its own."""
-        if row.id not in self._turns:
-            self._turns[row.id] = self._order.turn(row.keys)
-        task = asyncio.ensure_future(self._ended(row, work))
-        self._working[row.id] = task
-        task.add_done_callback(_heard)  # its caller may have gone
-        return task
-
-    async def _ended(self, row: Row, work: Awaitable[Answered]) -> Answered:
-        """What is to be tried again keeps its place in line: nothing later may come before it."""
-        kept = False
-        try:
-            answered = await work
-            kept = answered.row.status == "retrying"
-            return answered
-        finally:
-            del self._working[row.id]
-            if not kept:
-                self._turns.pop(row.id).end()
-
     # A message that came for the first time
 
-    async def _first(self, row: Row, raw: bytes, message: Message) -> Answered:
+    async def _first(self, row: Row, raw: bytes, message: Message, at_once: AtOnce | None) -> Answered:
         until = time.monotonic() + self._work.patience
         try:
             arrived = await patiently(lambda: self._work.store.arrive(row, raw), until)
@@ -165,13 +127,17 @@ class Feed:
             return await self._known(row, raw, arrived.row, until)
         if arrived.reused:
             row.flags = (*row.flags, REUSED)
+        if at_once is not None and self._work.acceptable(message, row):
+            row.given = tuple(ack.accepted(raw, answering=self._answering(row)))
+            for answer in row.given:
+                at_once(answer)
         return await self._worked(row, raw, message, until)
 
     async def _worked(self, row: Row, raw: bytes, message: Message, until: float) -> Answered:
         """Waits for its turn, processes, writes down what came of it; retrying where the database stays away."""
         row.attempts += 1
         try:
-            await self._in_turn(row, until)
+            await self._in_work.turn(row, until)
             done = await patiently(lambda: self._work.process(message, row, key_of(row)), until)
             row.status, row.issues, row.written = done.status, done.issues, done.written
             row.patients = tuple(dict.fromkeys((*row.patients, *done.patients)))
@@ -195,22 +161,6 @@ class Feed:
         """Its AuditEvent, then the row's end: who finds that it has ended may give its answer."""
         await patiently(lambda: self._work.tell(row), until)
         await patiently(lambda: self._work.store.finish(row), until)
-
-    async def _in_turn(self, row: Row, until: float) -> None:
-        """When all that came before it for its patients is done, here and on other servers."""
-        try:
-            async with asyncio.timeout(max(0.0, until - time.monotonic())):
-                await self._turns[row.id].wait()
-        except TimeoutError:
-            raise earlier_in_work() from None
-        delay = 0.02
-        # Tried again, it waits only for what is older by the clock: so that no two wait for each other.
-        before = row.received if row.attempts > 1 else None
-        while row.after and await self._work.store.still_open(row.after, before):
-            if time.monotonic() > until:
-                raise earlier_in_work()
-            await asyncio.sleep(delay)
-            delay = min(delay * 2, 1.0)
 
     async def _later(self, row: Row, raw: bytes, away: FHIRError) -> Answered:
         """The row stays open: this process, or another, tries again. The sender is told to do so, too."""
@@ -246,7 +196,7 @@ class Feed:
     async def _repeated(self, row: Row, raw: bytes, first: Answered) -> Answered:
         """The same answer as then; that it came again is written down, and an access of its own."""
         if first.row.status in OPEN or not first.row.finished:
-            return first
+            return Answered(first.answers, replace(first.row, given=()))
         again = replace(row, id=self._work.new_id(), status="duplicate", of=first.row.id, keys=())
         again.code, again.finished, again.patients = first.row.code, self._work.now(), first.row.patients
         try:
@@ -276,13 +226,14 @@ class Feed:
         """Processes a finished row again, by the mappings of now; None while somebody else works on it."""
         raw = await self._work.store.raw(row.id)
         read = self._work.read(raw, row.charset or None)
-        if read.message is None or row.id in self._working:
+        if read.message is None or row.id in self._in_work.ids:
             return None
         again = replace(row, keys=read.row.keys, replays=row.replays + 1, status="received", after=())
-        if not await self._work.store.reopen(again) or row.id in self._working:
+        if not await self._work.store.reopen(again) or row.id in self._in_work.ids:
             return None
         until = time.monotonic() + self._work.patience
-        return await asyncio.shield(self._begin(again, self._worked(again, raw, read.message, until)))
+        work = self._worked(again, raw, read.message, until)
+        return await asyncio.shield(self._in_work.begin(again, work))
 
     # What was left behind
 
@@ -291,7 +242,7 @@ class Feed:
         looks = 0
         while True:
             with suppress(FHIRError):
-                if self._working:
+                if self._in_work.ids:
                     await self._work.store.beat()
                 if looks % 2 == 0:
                     await self.resume()
@@ -300,15 +251,11 @@ class Feed:
 
     async def resume(self) -> int:
         """Begins to work on open rows that nobody works on; how many."""
-        waiting = self._turns.keys() - self._working.keys()
-        if waiting:
-            for each in waiting - await self._work.store.still_open(waiting):
-                self._turns.pop(each).end()  # another server has done it
-        found = [
-            row for row in await self._work.store.orphans(list(self._working)) if row.id not in self._working
-        ]
+        await self._in_work.leave_done()
+        orphans = await self._work.store.orphans(list(self._in_work.ids))
+        found = [row for row in orphans if row.id not in self._in_work.ids]
         for row in found:
-            self._begin(row, self._resumed(row))
+            self._in_work.begin(row, self._resumed(row))
         return len(found)
 
     async def _resumed(self, row: Row) -> Answered:
@@ -321,8 +268,7 @@ class Feed:
 
     async def idle(self) -> None:
         """Returns when nothing is in work."""
-        while self._working:
-            await asyncio.wait(list(self._working.values()))
+        await self._in_work.idle()
 
     # Answers
 
@@ -339,9 +285,3 @@ class Feed:
 def key_of(row: Row) -> str:
     """Under which what it says is done once; a replay is another time."""
     return f"hl7v2/{row.id}" + (f"/{row.replays}" if row.replays else "")
-
-
-def _heard(task: asyncio.Task[Answered]) -> None:
-    """What it raised is in the log; the row is open, and will be tried again."""
-    if not task.cancelled():
-        task.exception()

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from importers.hl7v2.config import FeedConfig, Feeds
 from importers.hl7v2.conversion import Conversion, ConversionError
-from importers.hl7v2.convert import convert
+from importers.hl7v2.convert import checked, convert
 from importers.hl7v2.er7 import Message
 from importers.hl7v2.issue import REJECTING, REQUIRED_FIELD_MISSING, UNSUPPORTED_MESSAGE_TYPE, Issue
 from importers.hl7v2.process import Meaning, Refused
@@ -47,6 +47,15 @@ class Interpreter:
         entries = bundle["entry"]
         bundle["entry"] = [*entries, *origin(message, config, row, entries, self._now())]
         return Meaning(bundle, issues, found, merges=merges, unfinished=made.unfinished)
+
+    def accepts(self, message: Message, row: Row) -> bool:
+        """Whether it can be processed as far as its header says: then it may be accepted (CA) before it is."""
+        try:
+            _checked(message, row)
+            checked(Conversion(message, self._feeds.of(row.application, row.facility)))
+        except (Refused, ConversionError):
+            return False
+        return True
 
     @staticmethod
     async def _converted(message: Message, config: FeedConfig, row: Row) -> Conversion:

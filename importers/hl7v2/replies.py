@@ -17,13 +17,13 @@ def replies(row: Row, raw: bytes, answering: ack.Answering) -> tuple[bytes, ...]
     code: ack.ApplicationCode = "AR"
     if row.status in {"processed", "error"}:
         code = "AA" if row.status == "processed" else "AE"
-    return tuple(ack.answers(header, code, row.issues, answering=answering))
+    return tuple(ack.answers(header, code, row.issues, answering=answering, given=row.given))
 
 
 def refused(row: Row, raw: bytes, away: FHIRError, answering: ack.Answering) -> Answered:
     """AR: to be sent again. Senders repeat what is answered so, and not what is answered AE."""
     row.issues = (Issue("", f"Send it again: {away}", INTERNAL_ERROR, "error"),)
-    row.answers = tuple(ack.reject(raw, row.issues[0], answering=answering))
+    row.answers = tuple(ack.reject(raw, row.issues[0], answering=answering, given=row.given))
     row.code = ack_code(row.answers)
     return Answered(row.answers, row)
 

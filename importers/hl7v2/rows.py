@@ -77,6 +77,8 @@ class Row:
     """`Patient/1/_history/2`"""
     answers: tuple[bytes, ...] = ()
     """What was sent back"""
+    given: tuple[bytes, ...] = ()
+    """Those of them that left before it was processed; known to the process that sent them only"""
     code: str = ""
     """MSA-1 of the last answer"""
     attempts: int = 0

@@ -11,6 +11,7 @@ import structlog
 from importers.hl7v2.ack import batch_answer
 from importers.hl7v2.batch import split
 from importers.hl7v2.header import read_header
+from importers.mllp.receive import Answer
 
 AT_ONCE = 8
 """Messages of one block in work at the same time"""
@@ -20,13 +21,18 @@ _FURTHER = re.compile(rb"[\r\n](?:MSH|BHS|FHS)[^\w\s]")
 log = structlog.stdlib.get_logger(__name__)
 
 
-async def received(raw: bytes, one: Callable[[bytes], Awaitable[list[bytes]]]) -> list[bytes]:
+One = Callable[[bytes, Answer | None], Awaitable[list[bytes]]]
+"""Receives one message; what is to leave at once goes to the `Answer`, where there is one"""
+
+
+async def received(raw: bytes, answer: Answer, one: One) -> list[bytes]:
     """The answers to what is in a block: to a batch or file one batch or file of them, else each by itself.
 
-    `one` receives a message and is begun in the order of the messages; one that is bad does not lose the others.
+    `one` receives a message and is begun in the order of the messages; one that is bad does not lose the others. Those
+    of several leave together, in their order.
     """
     if _ENVELOPE.match(raw) is None and _FURTHER.search(raw) is None:
-        return await one(raw)
+        return await one(raw, answer)
     batch = split(raw)
     for issue in batch.issues:
         log.warning("hl7v2_batch", place=issue.place, problem=issue.text)
@@ -34,7 +40,7 @@ async def received(raw: bytes, one: Callable[[bytes], Awaitable[list[bytes]]]) -
 
     async def in_turn(message: bytes) -> list[bytes]:
         async with free:
-            return await one(message)
+            return await one(message, None)
 
     answered = await asyncio.gather(*map(in_turn, batch.messages))
     replies = [reply for each in answered for reply in each]

@@ -167,10 +167,9 @@ class Session:
         started = time.monotonic()
         self._messages += 1
         self._metrics.messages.inc()
-        answers = await self._received(body, None)
-        await self._send(answers)
+        answered = await self._answered(body, None)
         self._metrics.seconds.observe(time.monotonic() - started)
-        if not answers and read_header(body) is None:
+        if not answered and read_header(body) is None:
             self._strange = self._leaving = True
             self._metrics.broken("no-header")
             self._log.warning("mllp_no_header", size=len(body))
@@ -178,24 +177,33 @@ class Session:
     async def _part(self, part: Part) -> None:
         self._metrics.broken(part.reason)
         self._log.warning("mllp_broken", reason=part.reason, size=len(part.body))
-        await self._send(await self._received(part.body, part.reason))
+        await self._answered(part.body, part.reason)
 
-    async def _received(self, body: bytes, broken: Broken | None) -> list[bytes]:
-        """The answers; whatever fails, the sender is told to come again."""
+    async def _answered(self, body: bytes, broken: Broken | None) -> bool:
+        """Hands a message over and sends the answers, if any; whatever fails, the sender is told to come again."""
         commit = _ACK if broken is None else _NAK
+        early: list[bytes] = []
+
+        def at_once(answer: bytes) -> None:
+            self._write([_ACK, answer] if self._release_2 and not early else [answer])
+            early.append(answer)
+
         try:
-            answers = await self._receive(body, self._connection, broken=broken)
+            answers = await self._receive(body, self._connection, at_once, broken=broken)
         except Exception:
             self._log.exception("mllp_failed")
-            answers, commit = reject(body, _FAILED), _NAK
-        return [commit, *answers] if self._release_2 else answers
+            answers, commit = reject(body, _FAILED, given=early)[len(early) :], _NAK
+        self._write([commit, *answers] if self._release_2 and not early else answers)
+        async with asyncio.timeout(self._limits.write_seconds):
+            await self._writer.drain()
+        return bool(early or answers)
 
-    async def _send(self, answers: Sequence[bytes]) -> None:
+    def _write(self, answers: Sequence[bytes]) -> None:
+        if self._writer.is_closing():
+            return  # what is told at once may come after the sender has gone
         for answer in answers:
             self._writer.write(frame(answer))
             self._metrics.answered(answer)
-        async with asyncio.timeout(self._limits.write_seconds):
-            await self._writer.drain()
 
     async def _close(self) -> None:
         """Lets the sender fetch what he was answered, which a connection closed on unread bytes would destroy."""

@@ -12,11 +12,11 @@ from typing import Any, Self
 import uvloop
 from prometheus_client import CollectorRegistry
 
-from importers.hl7v2.ack import answers
+from importers.hl7v2.ack import accepted, answers
 from importers.hl7v2.header import read_header
 from importers.mllp.framing import frame
 from importers.mllp.metrics import MllpMetrics
-from importers.mllp.receive import Broken, Connection
+from importers.mllp.receive import Answer, Broken, Connection
 from importers.mllp.server import Listener
 
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
@@ -37,7 +37,10 @@ def code(answer: bytes) -> tuple[str, str]:
 
 
 class Receiver:
-    """Accepts everything; what to do besides stands in the message: `fail`, `none` (no answer), `wait`."""
+    """Accepts everything; what to do besides stands in the message: `fail`, `none` (no answer), `wait`.
+
+    `early`: what says that it is kept leaves at once.
+    """
 
     def __init__(self) -> None:
         self.got: list[tuple[bytes, Connection, Broken | None]] = []
@@ -45,9 +48,12 @@ class Receiver:
         self.go_on = threading.Event()
 
     async def __call__(
-        self, raw: bytes, connection: Connection, *, broken: Broken | None = None
+        self, raw: bytes, connection: Connection, answer: Answer, *, broken: Broken | None = None
     ) -> list[bytes]:
         self.got.append((raw, connection, broken))
+        given = accepted(raw) if b"early" in raw else []
+        for each in given:
+            answer(each)
         self.begun.release()
         if b"fail" in raw:
             raise ValueError("patient John Doe is odd")
@@ -57,7 +63,7 @@ class Receiver:
         header = read_header(raw)
         if header is None or b"none" in raw:
             return []
-        return answers(header, "AA" if broken is None else "AR")
+        return answers(header, "AA" if broken is None else "AR", given=given)[len(given) :]
 
     @property
     def bodies(self) -> list[bytes]:

@@ -8,10 +8,15 @@ from importers.hl7v2.ack import answers, reject
 from importers.hl7v2.header import read_header
 from importers.hl7v2.issue import INTERNAL_ERROR, Issue
 from importers.mllp.blocks import AT_ONCE, received
+from importers.mllp.receive import Answer
 from tests.importers.mllp.listening import code, message
 
 BHS = b"BHS|^~\\&|LAB|HOSP|EHR|CLINIC|20260101||name|comment|B7\r"
 FHS = BHS.replace(b"BHS", b"FHS").replace(b"B7", b"F7")
+
+
+def unwanted(_answer: bytes) -> None:
+    raise AssertionError("nothing leaves at once")
 
 
 class One:
@@ -22,7 +27,7 @@ class One:
         self.working = 0
         self.most = 0
 
-    async def __call__(self, raw: bytes) -> list[bytes]:
+    async def __call__(self, raw: bytes, _answer: Answer | None = None) -> list[bytes]:
         self.got.append(raw)
         self.working += 1
         self.most = max(self.most, self.working)
@@ -37,13 +42,13 @@ class One:
 )
 async def test_one_message_is_handed_on_as_it_is(raw: bytes) -> None:
     one = One()
-    await received(raw, one)
+    await received(raw, unwanted, one)
     assert one.got == [raw]
 
 
 async def test_several_without_envelope_are_answered_one_by_one_in_their_order() -> None:
     one = One()
-    replies = await received(message("slow") + message("2") + b"\r\n" + message("3"), one)
+    replies = await received(message("slow") + message("2") + b"\r\n" + message("3"), unwanted, one)
     assert [code(reply) for reply in replies] == [("AA", "slow"), ("AA", "2"), ("AA", "3")]
     assert len(one.got) == 3
 
@@ -58,18 +63,18 @@ async def test_several_without_envelope_are_answered_one_by_one_in_their_order()
     ],
 )
 async def test_a_batch_is_answered_as_one(raw: bytes, lines: list[str]) -> None:
-    [reply] = await received(raw, One())
+    [reply] = await received(raw, unwanted, One())
     assert [line[:3] for line in reply.decode().rstrip("\r").split("\r")] == lines
 
 
 async def test_who_wants_no_answers_gets_no_batch_of_none() -> None:
-    assert await received(BHS + message("none") + b"BTS|1\r", One()) == []
-    assert await received(BHS + b"BTS|0\r", One()) == []
+    assert await received(BHS + message("none") + b"BTS|1\r", unwanted, One()) == []
+    assert await received(BHS + b"BTS|0\r", unwanted, One()) == []
 
 
 async def test_a_large_batch_is_not_worked_on_all_at_once() -> None:
     one = One()
-    replies = await received(b"".join(message(f"slow{number}") for number in range(50)), one)
+    replies = await received(b"".join(message(f"slow{number}") for number in range(50)), unwanted, one)
     assert [code(reply)[1] for reply in replies] == [f"slow{number}" for number in range(50)]
     assert one.most == AT_ONCE
 
