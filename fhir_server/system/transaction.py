@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from fhir_server.context import Context, FhirRequest, Result
-from fhir_server.interactions import preconditions
+from fhir_server.interactions import imaging, preconditions
 from fhir_server.interactions.write import existing
 from fhir_server.store.faults import Away, WriteConflict
 from fhir_server.store.indexes import DONE
@@ -59,6 +59,8 @@ async def transaction(ctx: Context, request: FhirRequest) -> Result:
     async def once() -> Result:
         nonlocal first
         supposing, first = first, False
+        for entry in asked:
+            await imaging.bring_up_to_date(ctx, entry.request)
         if not supposing:
             return await attempt(supposing=False)
         try:
@@ -119,6 +121,7 @@ async def _perform(ctx: Context, asked: Sequence[Entry], attempt: Attempt) -> No
     for rest in by_interaction.values():
         for entry in rest:
             await _run(ctx, attempt, entry, replace(entry.request))
+            await imaging.list_instances(ctx, entry.request, attempt.unit, attempt.results[entry.position])
 
 
 def _claim_deleted(attempt: Attempt, entry: Entry) -> None:

@@ -422,3 +422,14 @@ async def test_instances_are_listed_in_portions(server: httpx.AsyncClient, ctx: 
     refused(await server.get(f"ImagingStudy/{study['id']}/$instances?nonsense=1"), 400)
     refused(await server.get("ImagingStudy/none/$instances"), 404)
     refused(await server.get("Patient/none/$instances"), 404)
+
+
+async def test_a_bundle_reads_what_was_acknowledged(server: httpx.AsyncClient, ctx: Context) -> None:
+    await taken(ctx, [header(1, study=26)])
+    study = await the(server, 26)
+    for number, kind in ((2, "batch"), (3, "transaction")):
+        await taken(ctx, [header(number, study=26)])
+        request = {"method": "GET", "url": f"ImagingStudy/{study['id']}"}
+        bundle = {"resourceType": "Bundle", "type": kind, "entry": [{"request": request}]}
+        answer = (await server.post("", json=bundle)).json()
+        assert len(listed(answer["entry"][0]["resource"])) == number
