@@ -42,7 +42,9 @@ class Answer:
 
     @property
     def status(self) -> int:
-        """Of a C-STORE response."""
+        """Of a C-STORE response, where 0111 would be a failure: that other values were kept is a coercion."""
         if self.failure is not None:
             return self.failure
+        if self.warning == DUPLICATE:
+            return COERCION
         return SUCCESS if self.warning is None else self.warning

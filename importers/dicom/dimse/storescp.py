@@ -1,7 +1,7 @@
-"""The DICOM listener: C-STORE and C-ECHO (and MPPS) for the peers that may call, with pynetdicom.
+"""The DICOM listener: C-STORE and C-ECHO for the peers that may call, with pynetdicom.
 
 pynetdicom gives each association two threads that look for work a thousand times a second: it runs in a process of its
-own (docs/adr/0019-dicom-listener-process.md).
+own (docs/adr/0024-dicom-listener-process.md).
 
 https://dicom.nema.org/medical/dicom/current/output/chtml/part04/chapter_B.html
 """
