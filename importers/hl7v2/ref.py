@@ -25,12 +25,18 @@ _RECEIVING = frozenset({"RT", "CP"})
 def referrals(conversion: Conversion) -> None:
     """The referral of a message, with the orders and observations sent along."""
     rf1 = conversion.message.first("RF1")
-    if rf1 is None:
-        told = "An RF1 segment was expected; without one there is no referral"
+    if rf1 is None and conversion.message.first("OBR") is None:
+        told = "An RF1 segment was expected; without one, and without an OBR, there is no referral"
         raise ConversionError(Issue("RF1", told, REQUIRED_FIELD_MISSING, "error"))
     about = subject(conversion)
-    referral(conversion, rf1, about)
-    orders.add(conversion, about)
+    if rf1 is not None:
+        referral(conversion, rf1, about)
+        orders.add(conversion, about)
+        return
+    conversion.issue("RF1", "RF1 is missing; the orders say what is asked", REQUIRED_FIELD_MISSING)
+    for draft in orders.add(conversion, about)[:1]:
+        for prd in conversion.message.all("PRD"):
+            _add_provider(conversion, prd, draft.resource)
 
 
 @overridable("RF1")

@@ -122,7 +122,7 @@ def test_every_message_is_read_without_more_than_a_patient(event: str) -> None:
 
 
 _NEEDED = {"SIU", "MDM", "REF"}
-"""Types of messages that say nothing without their SCH, TXA or RF1"""
+"""Types of messages that say nothing without their SCH, TXA, or RF1 or OBR"""
 
 
 _MANY = 4000
