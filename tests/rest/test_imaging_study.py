@@ -433,3 +433,36 @@ async def test_a_bundle_reads_what_was_acknowledged(server: httpx.AsyncClient, c
         bundle = {"resourceType": "Bundle", "type": kind, "entry": [{"request": request}]}
         answer = (await server.post("", json=bundle)).json()
         assert len(listed(answer["entry"][0]["resource"])) == number
+
+
+async def test_a_study_that_a_client_deleted_comes_again_with_its_next_instance(
+    server: httpx.AsyncClient, ctx: Context
+) -> None:
+    await taken(ctx, [header(1, study=27)])
+    study = await the(server, 27)
+    assert (await server.delete(f"ImagingStudy/{study['id']}")).status_code == 204
+    assert (await server.get(f"ImagingStudy/{study['id']}")).status_code == 410
+    await taken(ctx, [header(2, study=27)])
+    assert (await the(server, 27))["numberOfInstances"] == 2
+
+
+async def test_a_study_whose_patient_is_unclear_is_kept_and_made_when_it_is_clear(
+    server: httpx.AsyncClient, ctx: Context
+) -> None:
+    """Two Patients have the number; one is then deleted."""
+    number = [{"system": "urn:fhir-server:dicom:default:patient", "value": "P28"}]
+    patient = {"resourceType": "Patient", "identifier": number}
+    [one, _] = [(await server.post("Patient", json=patient)).json()["id"] for _ in range(2)]
+    await taken(ctx, [header(1, study=28, patient="P28")])
+    assert await found(server, 28) == []
+    assert ctx.dicom is not None
+    study = await ctx.dicom.store.study(study_uid(28))
+    assert study is not None
+    assert "2 different patients" in str(study.fault)
+    assert (await server.delete(f"Patient/{one}")).status_code == 204
+    await taken(ctx, [header(2, study=28, patient="P28")])
+    for _ in range(100):
+        if made := await found(server, 28):
+            break
+        await asyncio.sleep(0.1)
+    assert made[0]["numberOfInstances"] == 2
