@@ -33,6 +33,20 @@ def test_what_is_not_mapped_is_refused(msh9: str, place: str, code: str) -> None
     assert refusal(msh9) == (place, code)
 
 
+@pytest.mark.parametrize("processing", ["", "P", "T", "D", "p", "P^T", "D^A", "^T"])
+def test_what_is_for_production_training_and_debugging_is_mapped(processing: str) -> None:
+    made = convert(parse(f"MSH|^~\\&|A|B|||20240102||ADT^A28|1|{processing}|2.5.1{PID}"), FeedConfig(), "key")
+    assert "Patient" in [draft.resource["resourceType"] for draft in made.drafts]
+
+
+@pytest.mark.parametrize("processing", ["X", "PROD", "2.5.1"])
+def test_what_is_for_something_else_is_refused(processing: str) -> None:
+    text = f"MSH|^~\\&|A|B|||20240102||ADT^A28|1|{processing}|2.5.1{PID}"
+    with pytest.raises(ConversionError) as caught:
+        convert(parse(text), FeedConfig())
+    assert (caught.value.issue.place, caught.value.issue.code) == ("MSH-11", "202")
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_version_is_mapped(version: str) -> None:
     made = convert(parse(f"MSH|^~\\&|A|B|||20240102||ADT^A28|1|P|{version}{PID}"), FeedConfig(), "key")

@@ -127,6 +127,25 @@ def test_enhanced_mode_is_two_blocks(server: Running) -> None:
         assert [client.answer(), client.answer()] == [("CA", "7"), ("AA", "7")]
 
 
+def test_ca_leaves_before_the_message_is_processed(server: Running) -> None:
+    with Client(server.port) as client:
+        client.send(message("early wait", accept="AL", application="AL"), message("2"))
+        assert client.answer() == ("CA", "early wait")
+        assert len(server.receiver.bodies) == 1
+        server.receiver.go_on.set()
+        assert [client.answer(), client.answer()] == [("AA", "early wait"), ("AA", "2")]
+
+
+def test_a_failure_after_ca_is_answered_once(server: Running) -> None:
+    with Client(server.port) as client:
+        client.send(message("early fail", accept="AL", application="AL"), message("2"))
+        assert [client.answer() for _ in range(3)] == [
+            ("CA", "early fail"),
+            ("AR", "early fail"),
+            ("AA", "2"),
+        ]
+
+
 def test_two_messages_without_an_end_between_them(server: Running) -> None:
     with Client(server.port) as client:
         client.sock.sendall(b"\x0b" + message("1") + b"\x0b" + message("2") + b"\x1c\r")
@@ -425,6 +444,9 @@ def test_release_2_confirms_each_block(loop_name: str) -> None:
         client.send(b"\x06", message("fail"))
         assert client.block() == b"\x15"
         assert client.answer() == ("AR", "fail")
+        client.send(message("early", accept="AL", application="AL"))
+        assert client.block() == b"\x06"
+        assert [client.answer(), client.answer()] == [("CA", "early"), ("AA", "early")]
 
 
 def test_what_is_counted(server: Running) -> None:
