@@ -84,10 +84,12 @@ def _payor(conversion: Conversion, in1: Segment, resource: Json) -> Json:
         company["identifier"] = [number]
     if name:
         company["name"] = name
-    addresses = [found for value in in1.values(5) if (found := address(conversion, value))]
+    addresses = [_of_company(found) for value in in1.values(5) if (found := address(conversion, value))]
     if addresses:
         company["address"] = addresses
-    telecom = [each for value in in1.values(7) for each in contact_points(conversion, value, "work")]
+    telecom = [
+        _of_company(each) for value in in1.values(7) for each in contact_points(conversion, value, "work")
+    ]
     if telecom:
         company["telecom"] = telecom
     if number is not None:
@@ -100,6 +102,11 @@ def _payor(conversion: Conversion, in1: Segment, resource: Json) -> Json:
         return {"display": name}
     resource["contained"] = [{**company, "id": "payor"}]
     return {"reference": "#payor", "display": name}
+
+
+def _of_company(contact: Json) -> Json:
+    """An address or telephone number of a company, which is nobody's home whatever its sender says (org-2, org-3)."""
+    return {name: value for name, value in contact.items() if name != "use" or value != "home"}
 
 
 def _add_subscriber(
