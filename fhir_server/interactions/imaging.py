@@ -74,13 +74,17 @@ async def list_instances(ctx: Context, request: FhirRequest, unit: Unit, result:
         return
     if request.interaction in _READS and resource.get("resourceType") == TYPE:
         current = request.interaction == "read" or await _is_current(unit, resource)
-        result.resource = (await _listed(ctx.dicom, resource, ctx.dicom.shown if current else None))[0]
+        [result.resource] = await _listed(ctx.dicom, [resource], ctx.dicom.shown if current else None)
     elif request.interaction in _SEARCHES | _HISTORIES:
-        left = ctx.dicom.shown if request.interaction in _SEARCHES else None
-        for entry in resource.get("entry", ()):
-            if entry.get("resource", {}).get("resourceType") == TYPE:
-                entry["resource"], listed = await _listed(ctx.dicom, entry["resource"], left)
-                left = None if left is None else left - listed
+        entries = [
+            entry
+            for entry in resource.get("entry", ())
+            if entry.get("resource", {}).get("resourceType") == TYPE
+        ]
+        most = ctx.dicom.shown if request.interaction in _SEARCHES else None
+        shown = await _listed(ctx.dicom, [entry["resource"] for entry in entries], most)
+        for entry, each in zip(entries, shown, strict=True):
+            entry["resource"] = each
 
 
 async def _is_current(unit: Unit, resource: Json) -> bool:
@@ -88,18 +92,38 @@ async def _is_current(unit: Unit, resource: Json) -> bool:
     return current is not None and str(current["v"]) == resource["meta"]["versionId"]
 
 
-async def _listed(dicom: Dicom, resource: Json, most: int | None) -> tuple[Json, int]:
-    """A copy with its instances, and how many; tagged as a part where they are more than `most`.
+async def _listed(dicom: Dicom, resources: Sequence[Json], most: int | None) -> list[Json]:
+    """Copies with their instances, `most` of all together: what has more is tagged as a part.
 
-    None: it is a version of which nobody knows any more what was in it.
+    None: they are versions of which nobody knows any more what was in them.
     """
-    study = await dicom.store.study_of(f"{TYPE}/{resource['id']}")
-    if study is None or not resource.get("numberOfInstances"):
-        return resource, 0
-    if most is None or resource["numberOfInstances"] > most:
-        return subsetted(resource, {}), 0
-    rows = [row async for row in dicom.store.listed(study.uid, most=most)]
-    return with_instances(resource, by_series(rows)), len(rows)
+    if not resources:
+        return []
+    studies = await dicom.store.studies_of([_reference(each) for each in resources])
+    left = most or 0
+    whole: list[str] = []
+    for each in resources:
+        study, count = studies.get(_reference(each)), each.get("numberOfInstances", 0)
+        if most is not None and study is not None and 0 < count <= left:
+            whole.append(study.uid)
+            left -= count
+    rows: dict[str, list[Instance]] = {uid: [] for uid in whole}
+    for row in await dicom.store.active(whole) if whole else ():
+        rows[row.study_uid].append(row)
+    shown = []
+    for each in resources:
+        study = studies.get(_reference(each))
+        if study is None or not each.get("numberOfInstances"):
+            shown.append(each)
+        else:
+            shown.append(
+                with_instances(each, by_series(rows[study.uid])) if study.uid in rows else subsetted(each, {})
+            )
+    return shown
+
+
+def _reference(resource: Json) -> str:
+    return f"{TYPE}/{resource['id']}"
 
 
 def by_series(rows: Sequence[Instance]) -> dict[str, list[Json]]:

@@ -157,8 +157,11 @@ class MongoDicom:
         return (await self._studies([uid])).get(uid)
 
     async def study_of(self, reference: str) -> Study | None:
-        found = await self._store.find(DICOM_STUDIES, {"ref": reference}, limit=1)
-        return study_of(found[0]) if found else None
+        return (await self.studies_of([reference])).get(reference)
+
+    async def studies_of(self, references: Sequence[str]) -> Mapping[str, Study]:
+        found = await self._store.find(DICOM_STUDIES, {"ref": {"$in": list(references)}})
+        return {each["ref"]: study_of(each) for each in found}
 
     async def dirty(self, most: int) -> Sequence[Study]:
         found = await self._store.find(
@@ -256,6 +259,11 @@ class MongoDicom:
         with faults():
             async for each in self._collection(DICOM_INSTANCES).find(wanted, sort=order, limit=most):
                 yield instance_of(each)
+
+    async def active(self, study_uids: Sequence[str]) -> Sequence[Instance]:
+        wanted = {"study": {"$in": list(study_uids)}, "state": "active"}
+        order = [(name, ASCENDING) for name in ("series", "num", "_id")]
+        return [instance_of(each) for each in await self._store.find(DICOM_INSTANCES, wanted, sort=order)]
 
     # Deleting
 

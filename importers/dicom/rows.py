@@ -150,6 +150,10 @@ class DicomStore(Protocol):
         """The study whose ImagingStudy that is."""
         ...
 
+    async def studies_of(self, references: Sequence[str]) -> Mapping[str, Study]:
+        """Such studies by the reference to their ImagingStudy."""
+        ...
+
     async def dirty(self, most: int) -> Sequence[Study]:
         """Studies that have changed since they were folded, those first that wait longest."""
         ...
@@ -184,6 +188,10 @@ class DicomStore(Protocol):
         self, study_uid: str, *, most: int = 0, after: Instance | None = None
     ) -> AsyncIterator[Instance]:
         """Active instances, by series, number and UID, those that follow one; `most` of them, 0: all."""
+        ...
+
+    async def active(self, study_uids: Sequence[str]) -> Sequence[Instance]:
+        """All active instances of some studies, by series, number and UID."""
         ...
 
     # Deleting

@@ -466,3 +466,19 @@ async def test_a_study_whose_patient_is_unclear_is_kept_and_made_when_it_is_clea
             break
         await asyncio.sleep(0.1)
     assert made[0]["numberOfInstances"] == 2
+
+
+async def test_a_page_lists_instances_of_each_study_for_itself(
+    server: httpx.AsyncClient, ctx: Context
+) -> None:
+    """Also where two studies call a series by the same UID, which they must not."""
+    shared = f"{study_uid(29)}.1"
+    for number in (29, 30):
+        one = header(
+            number, study=number, SeriesInstanceUID=shared, SOPInstanceUID=f"{study_uid(number)}.9.1"
+        )
+        await taken(ctx, [replace(one, series_uid=shared)])
+    both = ",".join(f"urn:dicom:uid|urn:oid:{study_uid(number)}" for number in (29, 30))
+    found_ = (await server.get("ImagingStudy", params={"identifier": both})).json()["entry"]
+    assert sorted(len(listed(each["resource"])) for each in found_) == [1, 1]
+    assert len({uid for each in found_ for uid in listed(each["resource"])}) == 2
