@@ -14,6 +14,8 @@ from resources.codec import Json
 
 _FAMILY_PARTS = {"own-prefix": 2, "own-name": 3, "partner-prefix": 4, "partner-name": 5}
 """Subcomponents of FN: http://hl7.org/fhir/R4/extension-humanname-own-name.html and its kin"""
+_DIGITS = 5
+"""So many are a telephone number, and fewer an extension"""
 _PLACES = (("city", 3), ("district", 9), ("state", 4), ("postalCode", 5), ("country", 6))
 _NUMBER_PARTS = {"country": 5, "area": 6, "local": 7, "extension": 8}
 """Components of XTN: http://hl7.org/fhir/R4/extension-contactpoint-area.html and its kin"""
@@ -123,7 +125,7 @@ def contact_point(conversion: Conversion, value: Value, use: str = "") -> Json |
     """
     texts = value.texts(18)
     equipment, said_use, mail = texts[3], texts[2], texts[4]
-    number = texts[12] or texts[1] or _composed(texts)
+    number = texts[12] or texts[1] or _composed(texts) or _misplaced(texts)
     system = conversion.code("0202", equipment)
     kind = "" if system is None else system["code"]
     if kind == "mobile":
@@ -156,6 +158,11 @@ def contact_points(conversion: Conversion, value: Value, use: str = "") -> list[
     told = "XTN.4 stands beside a number and is no mail address. It was not mapped"
     conversion.issue(value.place, told, DATA_TYPE_ERROR)
     return [found]
+
+
+def _misplaced(texts: list[str]) -> str:
+    """A whole number in XTN.10 or XTN.11, from those who count wrongly to XTN.12."""
+    return next((text for text in texts[10:12] if sum(each.isdigit() for each in text) >= _DIGITS), "")
 
 
 def _use(conversion: Conversion, said: str, otherwise: str) -> Json:

@@ -120,6 +120,7 @@ def report(conversion: Conversion, group: OrderGroup, known: Numbers, common: Pa
     assert obr is not None
     own = _own(conversion, common.key)
     found = [number for number in (known.filler, known.placer) if number is not None]
+    found += service_request.beside(conversion, group, found)
     resource: Json = {"resourceType": "DiagnosticReport", "identifier": [*found, own]}
     _add_status(conversion, group, resource)
     if obr.raw(24) and (section := datatypes.codeable_concept(conversion, obr.value(24), "0074")):

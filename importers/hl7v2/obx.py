@@ -74,7 +74,10 @@ def observation(conversion: Conversion, lines: Sequence[Result], panel: Panel) -
     if sub_id := obx.text(4):
         resource["extension"] = [*resource.get("extension", ()), _sub_id(sub_id, obx)]
     notes = [note for line in lines for note in line.notes]
-    if notes and (told := remarks(conversion, notes)):
+    told = remarks(conversion, notes) if notes else []
+    if "valueString" in resource and obx.text(2) == "ST" and (unit := unit_of(conversion, obx).get("unit")):
+        told = [{"text": f"Unit: {unit}"}, *told]
+    if told:
         resource["note"] = told
     draft = conversion.add(resource, (token,), moment=panel.moment)
     draft.adjust = result_status.settled

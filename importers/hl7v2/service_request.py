@@ -6,6 +6,7 @@ for several services. docs/hl7v2.md#orders
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -48,6 +49,20 @@ def numbers(conversion: Conversion, group: OrderGroup) -> Numbers:
                 number = identifiers.entity(conversion, segment.value(field), code)
         found.append(number)
     return Numbers(found[0], found[1], service_of(obr))
+
+
+def beside(conversion: Conversion, group: OrderGroup, found: Sequence[Json]) -> list[Json]:
+    """The numbers of an ORC that are others than those of its OBR: some fillers number order and test apart."""
+    orc, obr = group.orc, group.obr
+    if orc is None or obr is None or group.shared:
+        return []
+    values = {each["value"] for each in found}
+    others = [
+        identifiers.entity(conversion, orc.value(field), code)
+        for field, code in ((2, "PLAC"), (3, "FILL"))
+        if orc.raw(field) and orc.raw(field) != obr.raw(field)
+    ]
+    return [each for each in others if each is not None and each["value"] not in values]
 
 
 def service_of(obr: Segment | None) -> str:
@@ -161,7 +176,8 @@ def _resource(
     """`result`: the order is told along with its result, whose notes and insurance are not about the order."""
     orc, obr = group.orc, group.obr
     found = [number for number in (known.placer, known.filler) if number is not None]
-    resource: Json = {"resourceType": "ServiceRequest", "identifier": [*found]}
+    numbers_ = [*found, *beside(conversion, group, found)]
+    resource: Json = {"resourceType": "ServiceRequest", "identifier": numbers_}
     if orc is not None and orc.raw(4) and (requisition := _requisition(conversion, orc)):
         resource["requisition"] = requisition
     if (parent := _parent(conversion, orc, obr)) is not None:

@@ -142,6 +142,8 @@ def test_a_kind_of_address_that_fhir_lacks_stays() -> None:
         ("^^FX^+4587", "", {"system": "fax", "value": "+4587"}),
         ("^^^+4588", "home", {"system": "phone", "value": "+4588", "use": "home"}),
         ("^PRN^PH^a@b.example", "", {"system": "email", "value": "a@b.example", "use": "home"}),
+        ("^PRN^PH^^^^^^^(056)7727891", "", {"system": "phone", "value": "(056)7727891", "use": "home"}),
+        ("^PRN^PH^^^^^^^12", "", None),
         ("^PRN^PH", "", None),
         ("^PRN^PH^^1^734", "", None),
         ("", "home", None),
