@@ -59,7 +59,7 @@ def _observations(conversion: Conversion, subject: Draft, visit: Draft | None) -
     owner = visit if visit is not None and visit.resource.get("identifier") else subject
     if visit is not None:
         shared["encounter"] = conversion.reference(visit)
-    numbers = owner.resource.get("identifier") or [{"value": conversion.message.control_id}]
+    numbers = owner.resource.get("identifier") or [{"value": conversion.content}]
     key = f"{owner.resource['resourceType']}/{numbers[0].get('system', '')}|{numbers[0]['value']}"
     results: list[Result] = []
     for segment in conversion.message.segments:

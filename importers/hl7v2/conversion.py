@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
@@ -84,6 +85,15 @@ class Conversion:
         told = (recorded.text(2) if recorded is not None else "", self.message.datetime)
         found = (times.date_time(each, self.config.zone) for each in told)
         return next((each for each in found if each is not None and not times.is_future(each)), None)
+
+    @cached_property
+    def content(self) -> str:
+        """Stands for the number of what has none: the same for a message that says the same at the same time, also where
+        it was sent again under another MSH-10.
+        """
+        header = self.message.header.fields
+        said = ["|".join((*header[:10], *header[11:])), *(each.line for each in self.message.segments[1:])]
+        return hashlib.sha256("\r".join(said).encode("utf-8", "surrogatepass")).hexdigest()[:20]
 
     @cached_property
     def _urls(self) -> str:

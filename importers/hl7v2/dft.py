@@ -117,9 +117,7 @@ def _number(conversion: Conversion, ft1: Segment) -> Json:
     if number := ft1.text(2):
         key = f"{conversion.facility}/{number}/{ft1.text(7) or ft1.text(25)}"
     else:
-        whose = (
-            service_request.short(conversion, order) if order is not None else conversion.message.control_id
-        )
+        whose = service_request.short(conversion, order) if order is not None else conversion.content
         key = "/".join((whose, ft1.raw(4), ft1.text(7) or ft1.text(25), ft1.text(1) or str(ft1.sequence)))
     return {"system": conversion.config.derived_uri("charge"), "value": " ".join(key.split())}
 

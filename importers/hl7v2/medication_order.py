@@ -58,7 +58,7 @@ def observe(
 ) -> None:
     """What was observed for an order of medication."""
     number = known.placer_first
-    key = service_request.short(conversion, number) if number else conversion.message.control_id
+    key = service_request.short(conversion, number) if number else conversion.content
     observed(conversion, group.results, Panel(key, about.elements()))
 
 

@@ -44,7 +44,7 @@ def add(conversion: Conversion, about: Subject) -> list[Draft]:
     ]
     drafts += medication_order.add(conversion, medications, about)
     if found.results:
-        common = Panel(f"{conversion.facility}//{conversion.message.control_id}", about.elements())
+        common = Panel(f"{conversion.facility}//{conversion.content}", about.elements())
         observed(conversion, found.results, common)
     return drafts
 
@@ -61,10 +61,10 @@ def _service(conversion: Conversion, group: OrderGroup, about: Subject, *, alone
         if segment is not None:
             told = "The order has no number and names no service; it was not mapped, but what is observed was"
             conversion.issue(segment.place, told, REQUIRED_FIELD_MISSING)
-        _asked(conversion, group, f"{conversion.facility}//{conversion.message.control_id}", about)
+        _asked(conversion, group, f"{conversion.facility}//{conversion.content}", about)
         return None
     numbers = draft.resource.get("identifier")
-    key = str(numbers[-1]["value"]) if numbers else conversion.message.control_id
+    key = str(numbers[-1]["value"]) if numbers else conversion.content
     if samples := _specimens(conversion, group, key, about):
         draft.resource["specimen"] = samples
     if asked := _asked(conversion, group, key, about):

@@ -47,12 +47,10 @@ class _Results:
                 self._without_report(group, known)
         loose = self.orders.results
         if loose:
-            common = Panel(
-                f"{self.conversion.facility}//{self.conversion.message.control_id}", self.about.elements()
-            )
+            common = Panel(f"{self.conversion.facility}//{self.conversion.content}", self.about.elements())
             documents.observed(self.conversion, loose, common)
         for group_of_specimen in self.orders.specimens:
-            self._specimen(group_of_specimen, self.conversion.message.control_id)
+            self._specimen(group_of_specimen, self.conversion.content)
 
     def _without_report(self, group: OrderGroup, known: service_request.Numbers) -> None:
         """Results after an ORC alone: what they are results of was not said."""
@@ -60,7 +58,7 @@ class _Results:
         told = "No OBR says what this is a result of; it was stored without a report"
         self.conversion.issue(place, told, SEQUENCE_ERROR)
         number = known.filler_first
-        own = service_request.short(self.conversion, number) if number else self.conversion.message.control_id
+        own = service_request.short(self.conversion, number) if number else self.conversion.content
         common = Panel(f"{self.conversion.facility}//{own}", self.about.elements())
         if len(samples := self._specimens(group, common)) == 1:
             common.shared["specimen"] = samples[0]

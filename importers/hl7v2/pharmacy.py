@@ -61,7 +61,7 @@ def _each(conversion: Conversion, name: str, make: Callable[..., Draft | None]) 
 
 def _key(conversion: Conversion, group: OrderGroup) -> str:
     number = service_request.numbers(conversion, group).placer_first
-    return service_request.short(conversion, number) if number is not None else conversion.message.control_id
+    return service_request.short(conversion, number) if number is not None else conversion.content
 
 
 def _own(conversion: Conversion, kind: str, key: str) -> Json:

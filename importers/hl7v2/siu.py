@@ -52,7 +52,7 @@ def appointments(conversion: Conversion) -> None:
         key = (
             str(draft.resource["identifier"][0]["value"])
             if "identifier" in draft.resource
-            else conversion.message.control_id
+            else conversion.content
         )
         found = observed(
             conversion, results, Panel(f"{conversion.facility}/appointment/{key}", about.elements())

@@ -45,7 +45,7 @@ def _of_person(conversion: Conversion, result: Result) -> str:
     """A key of what is said of the patient himself: immunity to one disease is not immunity to another."""
     pid = conversion.message.first("PID")
     number = pid.text(3) or pid.text(2) if pid is not None else ""
-    return f"{conversion.facility}/{number or conversion.message.control_id}/{result.obx.text(5)[:40]}"
+    return f"{conversion.facility}/{number or conversion.content}/{result.obx.text(5)[:40]}"
 
 
 def _group(conversion: Conversion, group: OrderGroup, about: Subject) -> None:

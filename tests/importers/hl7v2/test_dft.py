@@ -6,6 +6,9 @@ from decimal import Decimal
 
 import pytest
 
+from importers.hl7v2.config import FeedConfig
+from importers.hl7v2.convert import convert
+from importers.hl7v2.er7 import parse
 from tests.importers.hl7v2.making import made, only
 
 PID = "PID|1||1^^^A^MR||B^C" + "|" * 13 + "ACC1"
@@ -61,6 +64,17 @@ def test_it_is_charged_to_the_account_of_the_patient() -> None:
 )
 def test_accounts_are_opened_and_ended(event: str, status: str) -> None:
     assert only("Account", f"BAR^{event}", PID)["status"] == status
+
+
+def test_a_charge_without_number_is_known_by_what_its_message_says() -> None:
+    def number(control_id: str, when: str = "20240301", code: str = "X1") -> str:
+        text = f"MSH|^~\\&|A|B|||{when}||DFT^P03|{control_id}|P|2.5.1\r{PID}\rFT1|1|||20240301||CG|{code}"
+        drafts = convert(parse(text), FeedConfig(), control_id).drafts
+        [found] = [draft for draft in drafts if draft.resource["resourceType"] == "ChargeItem"]
+        return str(found.resource["identifier"][0]["value"])
+
+    assert number("1") == number("2")
+    assert len({number("1"), number("1", when="20240302"), number("1", code="X2")}) == 3
 
 
 def test_without_a_number_of_the_account_it_is_told() -> None:
