@@ -26,6 +26,7 @@ from importers.dicom.results import retracted
 from importers.dicom.rows import DicomStore, Folded, Group, Study
 from importers.dicom.sources import SourceConfig, Sources
 from importers.hl7v2.conversion import Adjust, Draft
+from importers.hl7v2.identifiers import TYPES
 from importers.hl7v2.issue import Issue
 from importers.hl7v2.process import versions
 from importers.hl7v2.reconcile import Drafted, Reconciled, UnclearError, reconciled
@@ -246,6 +247,9 @@ def adjusting(nobody: AbstractSet[str]) -> Adjust:
 
     def adjusted(stored: Json, merged: Json, told: Json, newer: bool) -> Json:
         result = {name: value for name, value in merged.items() if name not in OWN or name in told}
+        if told["status"] != "entered-in-error":
+            kept = merged.get("identifier", [])
+            result["identifier"] = [each for each in kept if not _corrected(each, told["identifier"])]
         subject = stored.get("subject", {}).get("reference")
         if subject and subject not in nobody and stored.get("status") != "entered-in-error":
             result["subject"] = stored["subject"]
@@ -254,6 +258,15 @@ def adjusting(nobody: AbstractSet[str]) -> Adjust:
         return result
 
     return adjusted
+
+
+def _corrected(number: Json, told: Sequence[Json]) -> bool:
+    """Whether it is an accession number that no instance says any more: nobody is to find the study by it."""
+    codings = number.get("type", {}).get("coding", ())
+    if not any((each.get("system"), each.get("code")) == (TYPES, "ACSN") for each in codings):
+        return False
+    same = (number.get("system"), number.get("value"))
+    return all(same != (each.get("system"), each.get("value")) for each in told)
 
 
 def _named(told: Drafted, made: Reconciled) -> Folded:

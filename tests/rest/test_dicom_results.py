@@ -132,6 +132,24 @@ async def test_what_a_corrected_report_says_no_longer_is_taken_back(
         assert versions == ["1", "3", "3"]
 
 
+async def test_nobody_finds_a_study_by_a_corrected_accession_number(
+    mongod_uri: str, database_name: str, tmp_path: Path
+) -> None:
+    settings = tmp_path / "dicom.toml"
+    settings.write_text('[default]\nkeep = "newest"\n')
+    slow = {"dicom_first_seconds": 3600, "dicom_quiet_seconds": 3600, "dicom_most_seconds": 3600}
+    async with running(mongod_uri, database_name, dicom_file=str(settings), **slow) as client:
+        await send(client, file(dataset(AccessionNumber="A1")))
+        [study] = await found(client, "ImagingStudy?identifier=A1")
+        study["identifier"].append({"system": "urn:x:ris", "value": "R1"})
+        answer = await client.put(f"ImagingStudy/{study['id']}", json=study)
+        assert answer.status_code == 200, answer.text
+        await send(client, file(dataset(AccessionNumber="A2")))
+        assert await found(client, "ImagingStudy?identifier=A1") == []
+        assert len(await found(client, "ImagingStudy?identifier=A2")) == 1
+        assert len(await found(client, "ImagingStudy?identifier=R1")) == 1
+
+
 def _of_somebody_else(studies: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "resourceType": "Observation",
