@@ -98,7 +98,7 @@ class _Files:
         assert source.member is not None
         member = member_of(self._archive, self._archive.getinfo(source.member), self._left)
         if member.spool is None:
-            return Refused(source.name, member.fault or "is no instance")
+            return Refused(source.name, member.fault or "is a link, which is not followed")
         with member.spool as spool:
             self._left -= spool.size
             if self._left < 0:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
+import pytest
 import pytest_asyncio
 
-from tests.importers.dicom.making import dataset, file
+from tests.importers.dicom.making import corpus, dataset, file
 from tests.rest.conftest import running
 from tests.rest.expecting import refused
 
@@ -156,3 +158,22 @@ async def test_the_audit_trail_names_study_and_count(client: httpx.AsyncClient) 
     [entity] = [each for each in event["entity"] if "detail" in each]
     assert entity["what"]["identifier"]["value"] == "urn:oid:1.2.108"
     assert entity["detail"][0]["valueString"] == "1"
+
+
+KINDS = {".zip": "application/zip", ".json": "application/dicom+json"}
+
+
+@pytest.mark.parametrize("folder", ["files", "generated", "json", "zip"])
+async def test_what_others_made_is_taken_or_refused(client: httpx.AsyncClient, folder: str) -> None:
+    """Each file of the corpus gets an answer; no study is kept that cannot be made FHIR."""
+    answers: Counter[int] = Counter()
+    for path in sorted(corpus(folder).rglob("*")):
+        if path.is_file() and path.stat().st_size < 20_000_000:
+            kind = KINDS.get(path.suffix, "application/dicom")
+            answer = await send(client, path.read_bytes(), kind)
+            answers[answer.status_code] += 1
+            assert answer.status_code in {200, 400, 409}, f"{path.name}: {answer.status_code} {answer.text}"
+            assert "could not be made FHIR" not in answer.text, path.name
+            assert "SECRET" not in answer.text
+    assert answers[200] > 0
+    assert answers[400] > 0
