@@ -12,9 +12,12 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from fhir_server.dicom_port import tls
-from importers.dicom.dimse.batches import Association, Batches
+from fhir_server.find import finder
+from fhir_server.submit import submitter
+from importers.dicom.dimse.batches import PATIENCE, Association, Batches
 from importers.dicom.dimse.limits import Limits, Who
 from importers.dicom.dimse.metrics import DimseMetrics
+from importers.dicom.dimse.steps import Steps
 from importers.dicom.dimse.storescp import StoreScp
 
 if TYPE_CHECKING:
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from fhir_server.settings import Settings
     from importers.dicom.answers import Answer
     from importers.dicom.intake import Part
+    from resources.codec import Json
 
 log = structlog.get_logger()
 
@@ -35,6 +39,7 @@ class DicomDoor:
         self._settings = ctx.settings
         self._loop = asyncio.get_running_loop()
         self._batches = Batches(ctx.dicom.arrivals, ctx.dicom.source_of)
+        self._steps = Steps(finder(ctx), submitter(ctx, plain=True))
         self._telling: set[asyncio.Task[None]] = set()
         settings = ctx.settings
         self._scp = StoreScp(
@@ -68,6 +73,12 @@ class DicomDoor:
 
     def store(self, part: Part, association: Association) -> Answer:
         return self._batches.store(part, association)
+
+    def step(self, uid: str, values: Json, association: Association, *, begun: bool) -> None:
+        """Waits in the thread of the association for what is written on the event loop."""
+        done = self._steps.create if begun else self._steps.change
+        source = self._dicom.source_of(association.peer)
+        asyncio.run_coroutine_threadsafe(done(uid, values, source), self._loop).result(PATIENCE)
 
     def ended(self, association: Association) -> None:
         self._loop.call_soon_threadsafe(self._tell, association)

@@ -153,7 +153,7 @@ class Settings(BaseSettings):
         default=0,
         ge=0,
         le=65535,
-        description="TCP port for DICOM associations (C-STORE, C-ECHO); 0: none are taken.",
+        description="TCP port for DICOM associations (C-STORE, C-ECHO, MPPS); 0: none are taken.",
     )
     dicom_host: str = Field(
         default="127.0.0.1",

@@ -91,6 +91,15 @@ def _with_content(made: Header, stream: BinaryIO, limits: Limits, transfer_synta
     return replace(made, content=found, issues=tuple(issues))
 
 
+def only(
+    stream: BinaryIO, transfer_syntax: str, wanted: Sequence[tags.Attribute], limits: Limits = DEFAULT
+) -> tuple[dict[str, Any], list[Issue]]:
+    """The values of `wanted` attributes of a bare data set that is no instance; raises NotDicom or Refused."""
+    tags_ = [BaseTag(attribute.tag) for attribute in wanted]
+    read = contents(stream, limits, transfer_syntax, [*tags_], max(tags_))
+    return values_of(read.dataset, wanted, read.issues), read.issues
+
+
 @dataclass(slots=True)
 class Contents:
     """A data set with raw elements."""

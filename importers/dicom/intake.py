@@ -85,7 +85,9 @@ def enough(transfer_syntax: str | None = None) -> Spool:
         spool = Spool(lambda _: True)
         spool.write(head)
         try:
-            return read(spool, DEFAULT, transfer_syntax).complete
+            header = read(spool, DEFAULT, transfer_syntax)
+            # Where no pixels follow, nothing shows that the header is over, and of reports more than it is read.
+            return header.complete and uids.has_pixels(header.sop_class)
         except NotDicom:
             return True
         except Refused:

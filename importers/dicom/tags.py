@@ -131,6 +131,37 @@ _WAVEFORM: list[object] = [
     ),
 ]
 
+STEP = _attributes(
+    [
+        *[
+            "TimezoneOffsetFromUTC",
+            "Modality",
+            "PatientName",
+            "PatientID",
+            "IssuerOfPatientID",
+            "PatientBirthDate",
+            "PatientSex",
+            "PerformedProcedureStepID",
+            "PerformedStationAETitle",
+            "PerformedStationName",
+            "PerformedLocation",
+            "PerformedProcedureStepStartDate",
+            "PerformedProcedureStepStartTime",
+            "PerformedProcedureStepEndDate",
+            "PerformedProcedureStepEndTime",
+            "PerformedProcedureStepStatus",
+            "PerformedProcedureStepDescription",
+        ],
+        ("IssuerOfPatientIDQualifiersSequence", _ISSUER),
+        ("ProcedureCodeSequence", _CODE),
+        ("PerformedProcedureStepDiscontinuationReasonCodeSequence", _CODE),
+        (
+            "ScheduledStepAttributesSequence",
+            ["StudyInstanceUID", "AccessionNumber", ("IssuerOfAccessionNumberSequence", _ISSUER)],
+        ),
+    ]
+)
+"""What is read of a modality performed procedure step. PS3.4 table F.7.2-1"""
 ATTRIBUTES = _attributes(_WANTED)
 """All that is read of a data set, by tag"""
 CONTENT_ITEM = _attributes(_ITEM)

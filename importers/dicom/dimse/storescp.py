@@ -1,4 +1,4 @@
-"""The DICOM listener: C-STORE and C-ECHO for the peers that may call, with pynetdicom.
+"""The DICOM listener: C-STORE, C-ECHO and MPPS for the peers that may call, with pynetdicom.
 
 pynetdicom gives each association two threads that look for work a thousand times a second: it runs in a process of its
 own (docs/adr/0024-dicom-listener-process.md).
@@ -18,18 +18,22 @@ from typing import Any, Protocol
 
 import structlog
 from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, generate_uid
 from pynetdicom import AE, _config, evt
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made at import
 
-from importers.dicom import answers
+from importers.dicom import answers, mpps, tags
 from importers.dicom.answers import Answer
+from importers.dicom.dataset import only
 from importers.dicom.dicom import Peer
 from importers.dicom.dimse.batches import Association
 from importers.dicom.dimse.limits import Limits, Who
 from importers.dicom.dimse.metrics import DimseMetrics
 from importers.dicom.dimse.transport import Server
+from importers.dicom.header import Refused
 from importers.dicom.intake import Part
+from importers.dicom.spool import Spool
+from resources.codec import Json
 
 _COMMENT = 64
 """Characters of an LO"""
@@ -43,6 +47,10 @@ class Receive(Protocol):
 
     def store(self, part: Part, association: Association) -> Answer:
         """The answer, once what it says is durable."""
+        ...
+
+    def step(self, uid: str, values: Json, association: Association, *, begun: bool) -> None:
+        """A performed procedure step is begun or changed, durably; Refused with its status where it cannot be."""
         ...
 
     def ended(self, association: Association) -> None:
@@ -78,6 +86,8 @@ class StoreScp:
             (evt.EVT_ESTABLISHED, self._established),
             (evt.EVT_REJECTED, self._rejected),
             (evt.EVT_C_STORE, self._stored),
+            (evt.EVT_N_CREATE, self._begun),
+            (evt.EVT_N_SET, self._changed),
         ]
         server = self._entity().make_server(
             (host, port),
@@ -125,6 +135,7 @@ class StoreScp:
         entity.acse_timeout = self._limits.handshake_seconds
         entity.dimse_timeout = self._limits.idle_seconds
         entity.add_supported_context(Verification, _PLAIN)
+        entity.add_supported_context(mpps.SOP_CLASS, _PLAIN)
         return entity
 
     def _refused(self, reason: str, host: str) -> None:
@@ -177,6 +188,38 @@ class StoreScp:
         association.instances += 1
         self._metrics.answered(answer.status, time.monotonic() - started)
         return answer.status if not answer.text else _with_comment(answer)
+
+    def _begun(self, event: Any) -> tuple[int | Dataset, Dataset | None]:
+        request = event.request
+        uid = request.AffectedSOPInstanceUID or generate_uid(prefix=None)
+        told = Dataset()
+        told.AffectedSOPInstanceUID = uid
+        return self._stepped(event, str(uid), request.AttributeList, begun=True), told
+
+    def _changed(self, event: Any) -> tuple[int | Dataset, Dataset | None]:
+        request = event.request
+        return self._stepped(
+            event, str(request.RequestedSOPInstanceUID), request.ModificationList, begun=False
+        ), None
+
+    def _stepped(self, event: Any, uid: str, body: Any, *, begun: bool) -> int | Dataset:
+        """The status of an N-CREATE or N-SET; never raises, as for instances."""
+        association = self._open.get(event.assoc)
+        if association is None or self._stopping or not isinstance(body, Spool):
+            return answers.PROCESSING_FAILURE
+        association.busy = True
+        try:
+            values, _ = only(body.opened(), str(event.context.transfer_syntax), tags.STEP)
+            self._receive.step(uid, values, association, begun=begun)
+        except Refused as fault:
+            return _with_comment(Answer(failure=fault.status, text=fault.text))
+        except Exception:
+            log.exception("dicom_step_failed", address=association.peer.address)
+            return answers.PROCESSING_FAILURE
+        finally:
+            association.busy = False
+            body.close()
+        return answers.SUCCESS
 
 
 _PLAIN = [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian]

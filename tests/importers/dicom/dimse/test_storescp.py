@@ -25,7 +25,7 @@ from importers.dicom.dimse.batches import Association
 from importers.dicom.dimse.limits import Limits, Who
 from importers.dicom.dimse.metrics import DimseMetrics
 from importers.dicom.dimse.storescp import StoreScp
-from importers.dicom.header import Header
+from importers.dicom.header import Header, Refused
 from importers.dicom.intake import Part, opened
 from importers.mllp.tls import context
 from tests.importers.dicom.dimse.sending import CT, ROOT, associated, image, requested, status
@@ -55,6 +55,9 @@ class Kept:
             return found
         self.headers.append(found)
         return Answer(found.sop_class, found.sop_uid, warning=ELEMENTS_DISCARDED)
+
+    def step(self, uid: str, values: Any, association: Association, *, begun: bool) -> None:
+        raise Refused(0x0110, "No steps are kept here")
 
     def ended(self, association: Association) -> None:
         self.ends.append(association)
