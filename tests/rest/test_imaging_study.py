@@ -482,3 +482,24 @@ async def test_a_page_lists_instances_of_each_study_for_itself(
     found_ = (await server.get("ImagingStudy", params={"identifier": both})).json()["entry"]
     assert sorted(len(listed(each["resource"])) for each in found_) == [1, 1]
     assert len({uid for each in found_ for uid in listed(each["resource"])}) == 2
+
+
+async def test_an_adt_a40_reaches_studies(server: httpx.AsyncClient, ctx: Context) -> None:
+    """The same authority is the same system, whether HL7 v2 or DICOM names it."""
+    for number, patient in ((31, "OLD31"), (32, "NEW31")):
+        await taken(ctx, [header(1, study=number, patient=patient, IssuerOfPatientID="HOSP")])
+    survivor, loser = [(await the(server, number))["subject"] for number in (32, 31)]
+    assert survivor != loser
+    message = (
+        "MSH|^~\\&|ADT|HOSP|HUB|X|20261120120000+0000||ADT^A40|M31|P|2.5.1\r"
+        "EVN|A40|20261120120000+0000\rPID|1||NEW31^^^HOSP^MR||Muster^Erika\rMRG|OLD31^^^HOSP^MR\r"
+    )
+    kind = {"Content-Type": "application/hl7-v2"}
+    answer = await server.post("$process-hl7v2", content=message, headers=kind)
+    assert answer.status_code == 200, answer.text
+    assert (await the(server, 31))["subject"]["reference"] == survivor["reference"]
+    for number, patient in ((2, "OLD31"), (3, "NEW31")):
+        told = header(number, study=31, patient=patient, IssuerOfPatientID="HOSP")
+        assert [each.status for each in await taken(ctx, [told])] == ["stored"]
+    study = await the(server, 31)
+    assert (study["subject"]["reference"], study["numberOfInstances"]) == (survivor["reference"], 3)
