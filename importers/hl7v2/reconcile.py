@@ -20,6 +20,7 @@ from importers.hl7v2.look_up import Query
 from importers.hl7v2.matching import Matches, UnclearError, is_loser, matched, reference_of
 from importers.hl7v2.update import is_older, moment, same, updated, with_moment
 from importers.submit import Find
+from resources import validation
 from resources.codec import Json
 
 __all__ = ["Reconciled", "UnclearError", "reconcile", "reconciled"]
@@ -173,6 +174,8 @@ class _Writing:
         merged = updated(before, told, newer=not older, clear=draft.clear)
         if draft.adjust is not None:
             merged = draft.adjust(before, merged, told, not older)
+        if older and merged != before and not _is_valid(merged):
+            merged = before  # what fills a gap goes with something that was changed since
         if older and draft.role == "fact":
             text = f"What is stored of this {told['resourceType']} is newer; only what was missing was added"
             self.matches.issues.append(Issue("", text, severity="information"))
@@ -243,6 +246,10 @@ class _Writing:
 
 def _version_of(stored: Json) -> str:
     return f"{reference_of(stored)}/_history/{stored.get('meta', {}).get('versionId', '')}"
+
+
+def _is_valid(resource: Json) -> bool:
+    return all(issue.severity not in {"error", "fatal"} for issue in validation.validate(resource))
 
 
 _OF_THE_SERVER = {"versionId", "lastUpdated"}

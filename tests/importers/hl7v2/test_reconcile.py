@@ -254,6 +254,29 @@ def test_an_older_message_is_told(conversion: Conversion) -> None:
     assert [issue.severity for issue in result.issues] == ["information"]
 
 
+@pytest.mark.parametrize(
+    ("missing", "written"),
+    [({"description": "Check-up"}, True), ({"cancelationReason": {"text": "ill"}}, False)],
+)
+def test_an_older_message_makes_nothing_invalid(conversion: Conversion, missing: Json, written: bool) -> None:
+    """app-4: only what was called off has a reason, and that it was is newer."""
+    conversion.add(numbered("Appointment", status="cancelled", **missing), match=(ONE,))
+    booked = current(
+        numbered(
+            "Appointment",
+            status="booked",
+            start="2024-04-01T08:00:00Z",
+            end="2024-04-01T09:00:00Z",
+            participant=[{"actor": {"display": "Ng"}, "status": "accepted"}],
+        ),
+        "a",
+    )
+    booked["meta"]["extension"] = [{"url": "urn:fhir-server:hl7v2:moment", "valueDateTime": "2024-03-02"}]
+    result, _ = answered(conversion, {("Appointment", ONE): [booked]})
+    assert bool(requests(result)) is written
+    assert [issue.severity for issue in result.issues] == ["information"]
+
+
 async def test_to_itself_a_message_is_never_late(conversion: Conversion) -> None:
     conversion.add(numbered("Patient", gender="male"), match=(ONE,))
     stored = current(numbered("Patient", gender="female"), "p")
