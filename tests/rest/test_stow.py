@@ -297,3 +297,31 @@ async def test_each_request_leaves_an_event_for_each_study(
         assert entity["detail"] == [{"type": "instances", "valueString": count}]
     refused = await fhir.get("AuditEvent", params={"type": "110104", "outcome": "4", "_sort": "-date"})
     assert any("1 of 4" in each["resource"].get("outcomeDesc", "") for each in refused.json()["entry"])
+
+
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus is not here (FHIR_CORPUS)")
+async def test_all_files_of_the_corpus_are_answered(
+    web: httpx.AsyncClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answered: dict[int, int] = {}
+    files = [
+        path
+        for name in ("files", "generated")
+        for path in sorted((CORPUS / name).iterdir())
+        if path.is_file()
+    ]
+    for path in files:
+        answer = await posted(web, body(path.read_bytes()))
+        assert answer.status_code in {200, 202, 409}, (path.name, answer.text)
+        told = answer.json()
+        items = [
+            each
+            for tag in ("00081198", "00081199", "0008119A")
+            for each in told.get(tag, {}).get("Value", ())
+        ]
+        assert len(items) == 1, path.name
+        answered[answer.status_code] = answered.get(answer.status_code, 0) + 1
+    assert answered[200] > len(files) / 2
+    log = capsys.readouterr().err
+    assert "Traceback" not in log
+    assert "Muster" not in log

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from fhir_server.interactions.pairs import pairs
-from fhir_server.rest.dicomweb import paths
+from fhir_server.rest.dicomweb import paths, stow
 from fhir_server.rest.dicomweb.incoming import Incoming
 from fhir_server.rest.dicomweb.metadata import metadata
 from fhir_server.rest.dicomweb.negotiated import Streamed
@@ -112,8 +112,6 @@ class DicomwebEndpoint:
         if self._stores >= MOST_STORES:
             raise unavailable(f"{MOST_STORES} requests to store instances are in work already", retry_after=5)
         self._stores += 1
-        from fhir_server.rest.dicomweb import stow  # noqa: PLC0415  reading multipart is of no use to others
-
         try:
             return await stow.store(self._ctx, request, incoming, target.study)
         finally:
