@@ -71,6 +71,8 @@ class Conversion:
     issues: list[Issue] = field(default_factory=list)
     named: dict[Hashable, Draft] = field(default_factory=dict)
     """drafts of those who have no number, by what they are known by in this message"""
+    units: dict[str, Json] = field(default_factory=dict)
+    """units of quantities, by how they stand in the message"""
     _matched: dict[tuple[str, str], Draft] = field(default_factory=dict)
     _occurrences: dict[str, int] = field(default_factory=dict)
     _systems: dict[str, str] = field(default_factory=dict)

@@ -185,6 +185,10 @@ def entity(
     return found
 
 
+_PLAIN = re.compile(r"[A-Za-z0-9:/._~-]*")
+"""What means itself in a search"""
+
+
 def token(found: Json, parameter: str = "identifier") -> str:
     """The search that finds what has this Identifier: `identifier=system|value`, percent-encoded.
 
@@ -195,6 +199,8 @@ def token(found: Json, parameter: str = "identifier") -> str:
 
 @lru_cache(maxsize=4096)
 def _escaped(text: str) -> str:
+    if _PLAIN.fullmatch(text):
+        return text
     for special in "\\|,$":
         if special in text:
             text = text.replace(special, "\\" + special)

@@ -98,6 +98,8 @@ class Value:
         raw = parts[component - 1]
         if not raw:
             return ""
+        if raw.isalnum():  # most are, and no delimiter is
+            return raw if subcomponent == 1 else ""
         if self._inner in raw:
             inside = raw.split(self._inner)
             raw = inside[subcomponent - 1] if subcomponent <= len(inside) else ""
@@ -167,7 +169,9 @@ class Segment:
         raw = fields[field] if field < len(fields) else ""
         if not raw:
             return ""
-        if self.name in HEADERS and field <= 2:
+        if raw.isalnum():
+            return raw if component == subcomponent == 1 and not repetition else ""
+        if field <= 2 and self.name in HEADERS:
             return raw
         delimiters = self.delimiters
         if delimiters.repetition in raw:
@@ -207,7 +211,7 @@ class Segment:
         repetition = self.delimiters.repetition
         if repetition not in raw:
             single = Value(raw, self, (field, 1))
-            return [single] if single else []
+            return [single] if raw[0].isalnum() or single else []
         every = (Value(each, self, (field, number)) for number, each in enumerate(raw.split(repetition), 1))
         return [each for each in every if each]
 

@@ -94,6 +94,13 @@ def unit_of(conversion: Conversion, obx: Segment, field: int = 6) -> Json:
     raw = obx.raw(field)
     if not raw:
         return {}
+    known = conversion.units.get(raw)
+    if known is None:
+        known = conversion.units[raw] = _unit(conversion, obx, field, raw)
+    return dict(known)
+
+
+def _unit(conversion: Conversion, obx: Segment, field: int, raw: str) -> Json:
     delimiters = obx.delimiters
     if delimiters.component in raw or delimiters.repetition in raw or delimiters.subcomponent in raw:
         found = datatypes.unit(conversion, obx.value(field))
