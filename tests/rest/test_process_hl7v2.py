@@ -49,6 +49,14 @@ async def test_a_message_is_answered_by_its_acknowledgment(client: httpx.AsyncCl
     assert [each["subtype"][0]["code"] for each in told] == ["operation"]
 
 
+async def test_without_msh_10_it_is_processed_and_told(client: httpx.AsyncClient) -> None:
+    first = await send(client, admission("109", ""))
+    assert msa(first) == ["MSA|AA"]
+    assert "ERR||MSH^1^10^1|101^Required field missing^HL70357|W|" in first.text
+    assert (await send(client, admission("109", ""))).content == first.content
+    assert await total(client, "Encounter", identifier="V109") == 1
+
+
 async def test_the_same_again_gets_the_same_answer(client: httpx.AsyncClient) -> None:
     first = await send(client, admission("101", "B1"))
     again = await send(client, admission("101", "B1"))
