@@ -17,10 +17,11 @@ import struct
 import threading
 import time
 from base64 import b64decode, b64encode
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Context, Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from bson.binary import Binary
 from bson.codec_options import CodecOptions, TypeCodec, TypeDecoder, TypeEncoder, TypeRegistry
@@ -37,6 +38,8 @@ BASE64 = 0x81
 """BSON binary subtype of bytes that are a base64 text in FHIR."""
 LARGE_TEXT = 1024 * 1024
 """Characters from which on base64 is kept as bytes: MongoDB has 16 MB for a document"""
+PORTION = 1000
+Item = TypeVar("Item")
 
 
 @lru_cache(8192)
@@ -208,3 +211,8 @@ def superseded(current: Document, moment: datetime) -> Document:
     old: Document = {"_id": {"id": current["_id"], "v": current["v"]}, "t": current["t"], "until": moment}
     old.update({name: current[name] for name in ("deleted", "put", "r") if name in current})
     return old
+
+
+def portions(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    """As many as are encoded without keeping the event loop from others for long."""
+    return (items[start : start + PORTION] for start in range(0, len(items), PORTION))

@@ -6,17 +6,16 @@ import asyncio
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
-from typing import TypeVar
 
 from pymongo import AsyncMongoClient, ReplaceOne, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.read_concern import ReadConcern
 
 from fhir_server.store.coalesce import Coalescer
-from fhir_server.store.documents import Document, now, packed, superseded
+from fhir_server.store.documents import Document, now, packed, portions, superseded
 from fhir_server.store.faults import Away, WriteConflict, faults, only_duplicates, refused, translated
 from fhir_server.store.finds import Finds
 from fhir_server.store.indexes import HISTORY, Collections
@@ -28,8 +27,6 @@ from fhir_server.store.unit import AUDIT, Unit, Write, check_no_match
 LOCKS = "_locks"
 SERVER = "_server"
 LOCK_LIFE = timedelta(hours=1)
-PORTION = 1000
-Item = TypeVar("Item")
 
 
 class Store:
@@ -270,14 +267,14 @@ class Store:
             swap = ReplaceOne({"_id": write.previous["_id"], "v": write.previous["v"]}, written)
             replaces[write.resource_type].append(swap)
         for name, operations in replaces.items():
-            for some in _portions(operations):
+            for some in portions(operations):
                 done = await self.collections.collection(name).bulk_write(some, session=session)
                 if done.matched_count != len(some):
                     raise WriteConflict(f"{name}: a version was superseded meanwhile")
         for name, documents in inserts.items():
-            for some_documents in _portions(documents):
+            for some_documents in portions(documents):
                 await self.collections.collection(name).insert_many(some_documents, session=session)
-        for some_events in _portions(events):
+        for some_events in portions(events):
             await self._send_events(some_events, session)
 
     async def _send_events(self, events: Sequence[Document], session: AsyncClientSession) -> None:
@@ -296,8 +293,3 @@ class Store:
         await self._transactions.close()
         await self.collections.close()
         await asyncio.shield(self.client.close())
-
-
-def _portions(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    """As many as are encoded without keeping the event loop from others for long."""
-    return (items[start : start + PORTION] for start in range(0, len(items), PORTION))
