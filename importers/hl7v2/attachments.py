@@ -102,9 +102,9 @@ def attachments(conversion: Conversion, obx: Segment, subject: Json | None) -> l
 def holds_document(obx: Segment) -> bool:
     """Whether an OBX is of type ED or RP and has content, or is the text of a PDF in Base64."""
     kind = obx.text(2)
-    if kind in ("ED", "RP"):
-        return any(_content(kind, value) for value in obx.values(5))
-    return kind in _TEXTS and obx.raw(5).startswith(_PDF)
+    if kind not in ("ED", "RP") and not (kind in _TEXTS and obx.raw(5).startswith(_PDF)):
+        return False
+    return any(_content(kind, value) for value in obx.values(5))
 
 
 _TEXTS = frozenset({"TX", "ST", "FT"})

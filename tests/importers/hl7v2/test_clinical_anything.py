@@ -92,6 +92,7 @@ def test_any_content_is_valid_or_refused(event: str, seed: int) -> None:
         ("ORU^R01", ["PID|1||1", "OBR|1|P1|F1|A|||20240302|20240301", "OBX|1|ED|A||^AP^PDF^Base64^||||||F"]),
         ("VXU^V04", ["PID|1||1", *["ORC|RE||1", "RXA|0|1|2024||1^A^CVX", "OBX|1|ST|X||a"] * 2]),
         ("OMP^O09", ["PID|1||1", *["ORC|NW|1", "RXO|A|5|3|mg"] * 2]),
+        ("ORU^R01", ["PID|1||1", "OBR|1|P1|F1|A", "OBX|1|TX|A||JVBERi0^x||||||F"]),
         ("SIU^S26", ["PID|1||1", "SCH|1"]),
         ("SIU^S17", ["PID|1||1", "SCH|1|||||WHY"]),
         ("PPR^PC3", ["PID|1||1", "PRB|AD|2024|A|||||2024|2025"]),
