@@ -9,10 +9,12 @@ import sys
 import threading
 
 import structlog
+import uvloop
 from prometheus_client import CollectorRegistry
 
 from fhir_server import log
 from fhir_server.app import open_context, open_store
+from fhir_server.commands.collector import look_seldom
 from fhir_server.dicom import sources_of, with_dicom
 from fhir_server.dicom_door import DicomDoor
 from fhir_server.settings import Settings
@@ -47,7 +49,9 @@ def main() -> None:
     settings = Settings()
     log.configure(settings.log_level, settings.log_format)
     threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
-    asyncio.run(listen(settings))
+    look_seldom()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(listen(settings))
 
 
 def _end_with_parent() -> None:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import sys
 
-from tests.bench import bench_audit, bench_dicom, bench_hl7v2, bench_rest, bench_search, bench_validation
+from tests.bench import (
+    bench_audit,
+    bench_dicom,
+    bench_dicom_doors,
+    bench_hl7v2,
+    bench_rest,
+    bench_search,
+    bench_validation,
+)
 from tests.bench.report import machine, show
 
 SECTIONS = {
@@ -14,6 +22,7 @@ SECTIONS = {
     "audit": bench_audit.figures,
     "hl7v2": bench_hl7v2.figures,
     "dicom": bench_dicom.figures,
+    "dicom-doors": bench_dicom_doors.figures,
 }
 
 

@@ -59,7 +59,7 @@ def wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = 60) ->
         if process.poll() is not None:
             raise RuntimeError(f"the server ended with exit code {process.returncode}")
         with (
-            suppress(urllib.error.URLError, ConnectionError),
+            suppress(OSError),  # also that it takes its time
             urllib.request.urlopen(url, timeout=2) as answer,
         ):
             if answer.status == 200:
