@@ -127,11 +127,18 @@ class Feed:
             return await self._known(row, raw, arrived.row, until)
         if arrived.reused:
             row.flags = (*row.flags, REUSED)
-        if at_once is not None and self._work.acceptable(message, row):
-            row.given = tuple(ack.accepted(raw, answering=self._answering(row)))
+        if at_once is not None:
+            row.given = self._accepted(row, raw, message)
             for answer in row.given:
                 at_once(answer)
         return await self._worked(row, raw, message, until)
+
+    def _accepted(self, row: Row, raw: bytes, message: Message) -> tuple[bytes, ...]:
+        """What is told of a message that is kept and not yet processed: to few senders anything."""
+        answering = self._answering(row)
+        if answering.mode != "enhanced" and not message.header.raw(15):
+            return ()
+        return tuple(ack.accepted(raw, answering=answering)) if self._work.acceptable(message, row) else ()
 
     async def _worked(self, row: Row, raw: bytes, message: Message, until: float) -> Answered:
         """Waits for its turn, processes, writes down what came of it; retrying where the database stays away."""
