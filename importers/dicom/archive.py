@@ -53,6 +53,8 @@ def members(file: Path | BinaryIO, limit: int = MOST_BYTES) -> Iterator[Member]:
                 if member.spool is not None:
                     left -= member.spool.size
                 if left < 0:
+                    if member.spool is not None:
+                        member.spool.close()
                     raise ArchiveError(f"There are more than {limit:,} bytes in it; send it in parts")
                 yield member
     except ArchiveError:
