@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
+import pytest
 import pytest_asyncio
 from prometheus_client import CollectorRegistry
 from pydicom.dataset import Dataset
@@ -14,11 +15,14 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from fhir_server.dicom_door import DicomDoor
 from importers.dicom.mpps import SOP_CLASS
-from tests.importers.dicom.dimse.sending import ROOT, associated, image, status
+from tests.importers.dicom.dimse.sending import ROOT, associated, image, nothing_left_open, status
 from tests.rest.conftest import running
 from tests.rest.dicom import another_server
 
 Json = dict[str, Any]
+
+
+collected = pytest.fixture(autouse=True)(nothing_left_open)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.commands.test_serve import Serve, gone, refused, serving, wait_until
 from tests.durability.server import free_port
-from tests.importers.dicom.dimse.sending import associated, image, status
+from tests.importers.dicom.dimse.sending import associated, image, nothing_left_open, status
+
+collected = pytest.fixture(autouse=True)(nothing_left_open)
 
 
 @contextmanager

@@ -28,13 +28,24 @@ from importers.dicom.dimse.storescp import StoreScp
 from importers.dicom.header import Header, Refused
 from importers.dicom.intake import Part, opened
 from importers.mllp.tls import context
-from tests.importers.dicom.dimse.sending import CT, ROOT, associated, image, requested, status
+from tests.importers.dicom.dimse.sending import (
+    CT,
+    ROOT,
+    associated,
+    image,
+    nothing_left_open,
+    requested,
+    status,
+)
 from tests.importers.mllp.certificates import Authority
 
 pytestmark = pytest.mark.filterwarnings(
     # Where the other end has closed first, pynetdicom's SCU leaves its socket to the garbage collector.
     "ignore::pytest.PytestUnraisableExceptionWarning"
 )
+
+
+collected = pytest.fixture(autouse=True)(nothing_left_open)
 
 
 class Kept:
