@@ -145,9 +145,11 @@ async def test_a_person_is_deleted_and_added_again(hospital: Hospital) -> None:
 
 
 async def test_a_person_without_a_visit_gets_none(hospital: Hospital) -> None:
-    await hospital.send("A31", "PV1|1|O|EYE")
+    await hospital.send("A31", "PV1|1|O")
     await hospital.send("A08", "PV1|1|N")
     assert await hospital.all("Encounter") == []
+    await hospital.send("A31", "PV1|1|O|EYE")
+    assert (await hospital.only("Encounter"))["location"][0]["location"]["display"] == "EYE"
 
 
 async def test_a_transfer_is_cancelled(hospital: Hospital) -> None:
