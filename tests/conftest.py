@@ -8,10 +8,15 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import pymongo
 import pytest
 
 from fhir_server.store.mongod import EmbeddedMongod
+
+CLOSE_SOON = "file_manager=(close_idle_time=10,close_scan_interval=5)"
+"""Seconds after which MongoDB closes files that nobody uses; its default is ten minutes."""
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +28,11 @@ def mongod_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         return
     folder = tmp_path_factory.mktemp("mongod")
     mongod = EmbeddedMongod(folder, cache_mb=512)
-    yield mongod.start()
+    uri = mongod.start()
+    with pymongo.MongoClient[dict[str, Any]](uri) as client:
+        # The databases of some thousand tests are more files than a process may have open.
+        client.admin.command("setParameter", 1, wiredTigerEngineRuntimeConfig=CLOSE_SOON)
+    yield uri
     mongod.stop()
     shutil.rmtree(folder)
 

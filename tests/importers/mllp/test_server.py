@@ -19,7 +19,7 @@ from hl7.client import MLLPClient
 from hl7.mllp import open_hl7_connection
 
 from importers.mllp.limits import Limits
-from tests.importers.mllp.listening import LOOPS, Client, Running, code, listening, message
+from tests.importers.mllp.listening import LOOPS, Client, Running, code, listening, message, until
 
 Listening = Callable[..., AbstractContextManager[Running]]
 
@@ -33,13 +33,6 @@ def loop_name(request: pytest.FixtureRequest) -> str:
 def server(loop_name: str) -> Iterator[Running]:
     with listening(loop_name) as running:
         yield running
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_python_hl7_client(server: Running) -> None:
