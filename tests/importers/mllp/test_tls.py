@@ -142,6 +142,7 @@ def test_a_handshake_that_never_comes_ends(loop_name: str, authority: Authority)
             began = time.monotonic()
             assert silent.closed()
             assert time.monotonic() - began < 5
+        until(lambda: server.count("mllp_connections") == 0)
         assert still_serves(server, trusting(authority))
 
 
