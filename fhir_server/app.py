@@ -7,7 +7,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
@@ -98,9 +98,7 @@ def create_app(settings: Settings) -> FastAPI:
         door.open(receiver(ctx.feed))
         yield
         await door.close()
-        for task in behind:
-            task.cancel()
-        await asyncio.gather(*behind, return_exceptions=True)
+        await ended(behind)
         await ctx.feed.idle()
         access_log.flush()
         await store.close()
@@ -116,6 +114,17 @@ def create_app(settings: Settings) -> FastAPI:
     health = health_routes(store.ping, lambda: door.works, partial(dicom_port.answers, settings))
     app.router.routes += [*health, metrics_route(metrics), docs_route(document)]
     return app
+
+
+async def ended(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Returns when the tasks have ended. The driver may turn a cancellation into an outage, which they outlive: they
+    are asked again until they hear it.
+    """
+    while running := [task for task in tasks if not task.done()]:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running, timeout=1)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def open_store(settings: Settings) -> Store:
