@@ -26,17 +26,20 @@ def practitioner(conversion: Conversion, value: Value) -> Json | None:
     number = value.text(1)
     if not number:
         return {"display": display} if display else None
-    type_code = value.text(13).upper()
-    authority = identifiers.authority(value.component(9))
-    identifier: Json = {"system": identifiers.system(conversion, authority, type_code), "value": number}
-    if type_code:
-        identifier = {"type": identifiers.type_concept(conversion, type_code), **identifier}
+    identifier = _identifier(conversion, number, value.text(13), value.component(9))
     resource: Json = {"resourceType": "Practitioner", "identifier": [identifier]}
     if name:
         resource["name"] = [name]
     draft = conversion.add(resource, match=(identifiers.token(identifier),), role="reference")
     reference = conversion.reference(draft)
     return {**reference, "display": display} if display else reference
+
+
+def _identifier(conversion: Conversion, number: str, type_code: str, assigned_by: Value) -> Json:
+    code = type_code.upper()
+    system = identifiers.system(conversion, identifiers.authority(assigned_by), code)
+    kind = {"type": identifiers.type_concept(conversion, code)} if code else {}
+    return {**kind, "system": system, "value": number}
 
 
 def shown(name: Json) -> str:
@@ -51,11 +54,7 @@ def organization(conversion: Conversion, value: Value) -> Json | None:
     name, number = value.text(1), value.text(10) or value.text(3)
     if not number:
         return {"display": name} if name else None
-    type_code = value.text(7).upper()
-    authority = identifiers.authority(value.component(6))
-    identifier: Json = {"system": identifiers.system(conversion, authority, type_code), "value": number}
-    if type_code:
-        identifier = {"type": identifiers.type_concept(conversion, type_code), **identifier}
+    identifier = _identifier(conversion, number, value.text(7), value.component(6))
     resource: Json = {"resourceType": "Organization", "identifier": [identifier]}
     if name:
         resource["name"] = name
